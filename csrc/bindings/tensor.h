@@ -1,0 +1,13 @@
+// Python tensors as kgf::Array, without torch: whatever has data_ptr(), shape, dtype and is_contiguous().
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include "core/array.h"
+
+namespace kgf::bindings {
+
+// Borrows the tensor's memory; the caller keeps the tensor alive. `argument` names it in errors.
+Array array_of(pybind11::handle tensor, const char* argument);
+
+}  // namespace kgf::bindings

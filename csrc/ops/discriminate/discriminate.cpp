@@ -1,0 +1,126 @@
+#include "ops/discriminate/discriminate.h"
+
+#include <vector>
+
+#include "core/scratch.h"
+#include "core/thread_pool.h"
+
+namespace kgf {
+namespace {
+
+DiscriminatorLayout layout_of(const Array& crops, int features, int size, int blocks) {
+  KGF_CHECK(crops.rank == 5 && crops.shape[3] == crops.shape[4],
+            "crops must be (N, B, C, S, S), got ", describe(crops));
+  KGF_CHECK(crops.shape[1] >= 1 && crops.shape[2] >= 1, "crops need at least one pass and channel, got ",
+            describe(crops));
+  KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
+  KGF_CHECK(blocks >= 1 && blocks <= 64, "blocks must be in 1..64, got ", blocks);
+  KGF_CHECK(size >= 1 && size <= crops.shape[3], "size must be in 1..S = ", crops.shape[3], ", got ", size);
+  return {static_cast<int>(crops.shape[2]), static_cast<int>(crops.shape[3]), features, size, blocks};
+}
+
+template <class T>
+void forward(const DiscriminatorLayout& layout, int64_t problems, int passes, const Array& crops,
+             const Array& weights, const Array& u, const Array& map, const Array& u_next,
+             const Array& saved) {
+  const int64_t crop = int64_t{layout.channels} * layout.side * layout.side;
+  const auto prepare = KGF_PER_LEVEL(discriminate_prepare<T>);
+  const auto pass = KGF_PER_LEVEL(discriminate_pass<T>);
+  auto problem_saved = [&](int64_t n) { return saved.as<T>() + n * layout.saved(passes); };
+  parallel_for(problems, [&](int64_t n) {
+    prepare(layout, passes, weights.as<T>() + n * layout.weights(), u.as<T>() + n * layout.us(),
+            u_next.as<T>() + n * layout.us(), problem_saved(n),
+            scratch<T>(discriminate_scratch(layout)));
+  });
+  parallel_for(problems * passes, [&](int64_t task) {
+    const int64_t n = task / passes, b = task % passes;
+    T* problem = problem_saved(n);
+    pass(layout, crops.as<T>() + task * crop, weights.as<T>() + n * layout.weights(), problem,
+         problem + layout.problem_part() + b * layout.pass_part(),
+         map.as<T>() + task * layout.positions(), scratch<T>(discriminate_scratch(layout)));
+  });
+}
+
+template <class T>
+void backward(const DiscriminatorLayout& layout, int64_t problems, int passes, const Array& grad_map,
+              const Array& crops, const Array& weights, const Array& map, const Array& saved,
+              const Array* grad_crops, const Array* grad_weights) {
+  const int64_t crop = int64_t{layout.channels} * layout.side * layout.side;
+  const auto pass = KGF_PER_LEVEL(discriminate_pass_backward<T>);
+  const auto combine = KGF_PER_LEVEL(discriminate_combine<T>);
+  const int64_t partial = DiscriminatorLayout::padded(layout.weights());
+  thread_local std::vector<T> partials;
+  if (grad_weights) partials.resize(problems * passes * partial);
+  T* const all_partials = partials.data();
+  parallel_for(problems * passes, [&](int64_t task) {
+    const int64_t n = task / passes, b = task % passes;
+    const T* problem = saved.as<T>() + n * layout.saved(passes);
+    pass(layout, grad_map.as<T>() + task * layout.positions(), crops.as<T>() + task * crop,
+         weights.as<T>() + n * layout.weights(), map.as<T>() + task * layout.positions(), problem,
+         problem + layout.problem_part() + b * layout.pass_part(),
+         grad_crops ? grad_crops->as<T>() + task * crop : nullptr,
+         grad_weights ? all_partials + task * partial : nullptr,
+         scratch<T>(discriminate_scratch(layout)));
+  });
+  if (!grad_weights) return;
+  parallel_for(problems, [&](int64_t n) {
+    combine(layout, passes, weights.as<T>() + n * layout.weights(),
+            saved.as<T>() + n * layout.saved(passes), all_partials + n * passes * partial,
+            grad_weights->as<T>() + n * layout.weights(), scratch<T>(discriminate_scratch(layout)));
+  });
+}
+
+}  // namespace
+
+int64_t discriminate_saved(int channels, int side, int features, int size, int blocks, int passes) {
+  return DiscriminatorLayout{channels, side, features, size, blocks}.saved(passes);
+}
+
+int64_t discriminate_scratch(const DiscriminatorLayout& layout) {
+  const int64_t F = layout.features, P = layout.positions(), taps = layout.taps();
+  const int64_t wide = taps > F ? taps : F;
+  const int64_t backward = (8 + discriminator_chunk + 2 * P) * F + P * wide + P + taps;
+  const int64_t combine = 3 * wide * F + P + taps;
+  return (backward > combine ? backward : combine) + 64;
+}
+
+void discriminate_forward(const Array& crops, const Array& weights, const Array& u, int features,
+                          int size, int blocks, const Array& map, const Array& u_next,
+                          const Array& saved) {
+  const DiscriminatorLayout layout = layout_of(crops, features, size, blocks);
+  const int64_t problems = crops.shape[0], passes = crops.shape[1], side = layout.out_side();
+  const bool wide = is_float64(crops, "crops");
+  check(weights, "weights", crops.dtype, {problems, layout.weights()});
+  check(u, "u", crops.dtype, {problems, layout.us()});
+  check(map, "map", crops.dtype, {problems, passes, side, side});
+  check(u_next, "u_next", crops.dtype, {problems, layout.us()});
+  check(saved, "saved", crops.dtype, {problems, layout.saved(static_cast<int>(passes))});
+  const auto run = [&](auto zero) {
+    forward<decltype(zero)>(layout, problems, static_cast<int>(passes), crops, weights, u, map, u_next, saved);
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+void discriminate_backward(const Array& grad_map, const Array& crops, const Array& weights,
+                           const Array& map, const Array& saved, int features, int size, int blocks,
+                           const Array* grad_crops, const Array* grad_weights) {
+  const DiscriminatorLayout layout = layout_of(crops, features, size, blocks);
+  const int64_t problems = crops.shape[0], passes = crops.shape[1], side = layout.out_side();
+  const bool wide = is_float64(crops, "crops");
+  check(grad_map, "grad_map", crops.dtype, {problems, passes, side, side});
+  check(weights, "weights", crops.dtype, {problems, layout.weights()});
+  check(map, "map", crops.dtype, {problems, passes, side, side});
+  check(saved, "saved", crops.dtype, {problems, layout.saved(static_cast<int>(passes))});
+  if (grad_crops) {
+    check(*grad_crops, "grad_crops", crops.dtype,
+          {problems, passes, layout.channels, layout.side, layout.side});
+  }
+  if (grad_weights) check(*grad_weights, "grad_weights", crops.dtype, {problems, layout.weights()});
+  const auto run = [&](auto zero) {
+    backward<decltype(zero)>(layout, problems, static_cast<int>(passes), grad_map, crops, weights, map,
+                             saved, grad_crops, grad_weights);
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+}  // namespace kgf

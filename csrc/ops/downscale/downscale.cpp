@@ -1,0 +1,101 @@
+#include "ops/downscale/downscale.h"
+
+#include <algorithm>
+
+#include "core/scratch.h"
+#include "core/thread_pool.h"
+
+namespace kgf {
+namespace {
+
+struct Problem {
+  DownscaleShape shape;
+  int64_t images, channels, kernels;
+
+  int64_t planes() const { return images * channels; }
+  int64_t image_size() const { return int64_t{shape.height} * shape.width; }
+  int64_t out_size() const { return int64_t{shape.out_height()} * shape.out_width(); }
+  int64_t kernel_size() const { return int64_t{shape.kernel_side} * shape.kernel_side; }
+  int64_t kernel_of(int64_t plane) const { return kernels == 1 ? 0 : plane / channels; }
+};
+
+Problem problem_of(const Array& images, const char* images_name, const Array& kernel,
+                   const char* kernel_name, int scale, const Array& out, const char* out_name) {
+  KGF_CHECK(images.rank == 4, images_name, " must be (N, C, H, W), got ", describe(images));
+  KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] % 2 == 1, kernel_name,
+            " must be (1 or N, K, K) with odd K, got ", describe(kernel));
+  KGF_CHECK(kernel.shape[0] == 1 || kernel.shape[0] == images.shape[0], kernel_name,
+            " must hold one kernel or one an image, got ", kernel.shape[0], " for ", images.shape[0], " images");
+  KGF_CHECK(scale >= 1 && scale <= 64, "scale must be in 1..64, got ", scale);
+  KGF_CHECK(images.shape[2] >= 1 && images.shape[3] >= 1 && images.shape[2] < (1 << 24) &&
+                images.shape[3] < (1 << 24),
+            images_name, " must have sides in 1..2^24, got ", describe(images));
+  const Problem problem{{static_cast<int>(images.shape[2]), static_cast<int>(images.shape[3]),
+                         static_cast<int>(kernel.shape[1]), scale},
+                        images.shape[0],
+                        images.shape[1],
+                        kernel.shape[0]};
+  check(kernel, kernel_name, images.dtype, {-1, -1, -1});
+  check(out, out_name, images.dtype,
+        {images.shape[0], images.shape[1], problem.shape.out_height(), problem.shape.out_width()});
+  return problem;
+}
+
+}  // namespace
+
+void downscale_forward(const Array& images, const Array& kernel, int scale, const Array& out) {
+  const bool wide = is_float64(images, "images");
+  const Problem p = problem_of(images, "images", kernel, "kernel", scale, out, "out");
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    const auto rows = KGF_PER_LEVEL(downscale_rows<T>);
+    // Bands of rows, so that one large photo keeps every thread busy.
+    const int band = std::max(16, p.shape.kernel_side);
+    const int64_t bands = (p.shape.out_height() + band - 1) / band;
+    parallel_for(p.planes() * bands, [&](int64_t task) {
+      const int64_t plane = task / bands;
+      const int from = static_cast<int>(task % bands) * band;
+      rows(p.shape, from, std::min(from + band, p.shape.out_height()),
+           images.as<T>() + plane * p.image_size(), kernel.as<T>() + p.kernel_of(plane) * p.kernel_size(),
+           out.as<T>() + plane * p.out_size(),
+           scratch<T>(int64_t{p.shape.kernel_side} * p.shape.row_size()));
+    });
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale, const Array& grad_images) {
+  const bool wide = is_float64(grad_images, "grad_images");
+  const Problem p = problem_of(grad_images, "grad_images", kernel, "kernel", scale, grad_out, "grad_out");
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    const auto adjoint = KGF_PER_LEVEL(downscale_plane_adjoint<T>);
+    parallel_for(p.planes(), [&](int64_t plane) {
+      adjoint(p.shape, grad_out.as<T>() + plane * p.out_size(),
+              kernel.as<T>() + p.kernel_of(plane) * p.kernel_size(),
+              grad_images.as<T>() + plane * p.image_size(), scratch<T>(p.shape.row_size()));
+    });
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale, const Array& grad_kernel) {
+  const bool wide = is_float64(images, "images");
+  const Problem p = problem_of(images, "images", grad_kernel, "grad_kernel", scale, grad_out, "grad_out");
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    const auto share = KGF_PER_LEVEL(downscale_plane_kernel<T>);
+    std::fill_n(grad_kernel.as<T>(), grad_kernel.size(), T(0));
+    // One task a kernel: planes that share one add to it in order.
+    parallel_for(p.kernels, [&](int64_t k) {
+      const int64_t planes = p.planes() / p.kernels;
+      for (int64_t plane = k * planes; plane < (k + 1) * planes; ++plane) {
+        share(p.shape, grad_out.as<T>() + plane * p.out_size(), images.as<T>() + plane * p.image_size(),
+              grad_kernel.as<T>() + k * p.kernel_size(), scratch<T>(p.shape.row_size()));
+      }
+    });
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+}  // namespace kgf

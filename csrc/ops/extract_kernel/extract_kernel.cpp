@@ -1,0 +1,86 @@
+#include "ops/extract_kernel/extract_kernel.h"
+
+#include <algorithm>
+
+#include "core/scratch.h"
+#include "core/thread_pool.h"
+
+namespace kgf {
+namespace {
+
+GeneratorLayout layout_of(const std::vector<int>& sizes, int features) {
+  const int layers = static_cast<int>(sizes.size());
+  KGF_CHECK(layers >= 1 && layers <= max_generator_layers, "sizes must name 1..", max_generator_layers,
+            " layers, got ", layers);
+  KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
+  GeneratorLayout layout{layers, features, {}};
+  for (int l = 0; l < layers; ++l) {
+    KGF_CHECK(sizes[l] >= 1 && sizes[l] <= 31, "sizes must be in 1..31, got ", sizes[l]);
+    layout.sizes[l] = sizes[l];
+  }
+  return layout;
+}
+
+// Scratch of one problem: a product, its gradient's transpose, and two compositions' gradients.
+int64_t scratch_size(const GeneratorLayout& layout) { return 4 * layout.widest() + 64; }
+
+}  // namespace
+
+int64_t GeneratorLayout::widest() const {
+  int64_t most = 1;
+  for (int l = 0; l < layers; ++l) {
+    const int64_t above = int64_t{side(l + 1)} * side(l + 1);
+    most = std::max({most, above * inputs(l) * taps(l), int64_t{inputs(l)} * side(l) * side(l)});
+  }
+  return most;
+}
+
+int64_t extract_kernel_saved(const std::vector<int>& sizes, int features) {
+  return std::max<int64_t>(1, layout_of(sizes, features).partials());
+}
+
+void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes, int features,
+                            const Array& kernel, const Array& saved) {
+  const GeneratorLayout layout = layout_of(sizes, features);
+  const bool wide = is_float64(weights, "weights");
+  KGF_CHECK(weights.rank == 2, "weights must be (N, P), got ", describe(weights));
+  const int64_t problems = weights.shape[0], side = layout.kernel_side();
+  const int64_t row = extract_kernel_saved(sizes, features);
+  check(weights, "weights", weights.dtype, {problems, layout.weights()});
+  check(kernel, "kernel", weights.dtype, {problems, side, side});
+  check(saved, "saved", weights.dtype, {problems, row});
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    const auto one = KGF_PER_LEVEL(extract_kernel_one<T>);
+    parallel_for(problems, [&](int64_t n) {
+      one(layout, weights.as<T>() + n * layout.weights(), kernel.as<T>() + n * side * side,
+          saved.as<T>() + n * row, scratch<T>(scratch_size(layout)));
+    });
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+void extract_kernel_backward(const Array& grad_kernel, const Array& weights, const Array& saved,
+                             const std::vector<int>& sizes, int features, const Array& grad_weights) {
+  const GeneratorLayout layout = layout_of(sizes, features);
+  const bool wide = is_float64(weights, "weights");
+  KGF_CHECK(weights.rank == 2, "weights must be (N, P), got ", describe(weights));
+  const int64_t problems = weights.shape[0], side = layout.kernel_side();
+  const int64_t row = extract_kernel_saved(sizes, features);
+  check(grad_kernel, "grad_kernel", weights.dtype, {problems, side, side});
+  check(weights, "weights", weights.dtype, {problems, layout.weights()});
+  check(saved, "saved", weights.dtype, {problems, row});
+  check(grad_weights, "grad_weights", weights.dtype, {problems, layout.weights()});
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    const auto one = KGF_PER_LEVEL(extract_kernel_one_backward<T>);
+    parallel_for(problems, [&](int64_t n) {
+      one(layout, grad_kernel.as<T>() + n * side * side, weights.as<T>() + n * layout.weights(),
+          saved.as<T>() + n * row, grad_weights.as<T>() + n * layout.weights(),
+          scratch<T>(scratch_size(layout)));
+    });
+  };
+  KGF_BY_DTYPE(wide, run);
+}
+
+}  // namespace kgf

@@ -1,0 +1,25 @@
+// gaussian_noise: independent N(0, 1) numbers for every problem and step, from counters.
+//
+// Element i of a step comes from block i/4 of Philox with key seed and counter
+// (block, step, stream, purpose_noise); see core/normal.h.
+#pragma once
+
+#include <cstdint>
+
+#include "core/array.h"
+#include "core/simd_level.h"
+
+namespace kgf {
+
+// seeds (N) int64 → out (steps, N, …) float32; steps first, first + 1, …
+void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out);
+
+// clang-format off
+KGF_DECLARE_PER_LEVEL(
+// out[i] (+)= deviation · noise, i < count.
+void noise_of_step(uint64_t seed, uint32_t stream, uint32_t step, float deviation, bool add, int64_t count,
+                   float* out);
+)
+// clang-format on
+
+}  // namespace kgf
