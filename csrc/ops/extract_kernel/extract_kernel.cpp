@@ -21,8 +21,16 @@ GeneratorLayout layout_of(const std::vector<int>& sizes, int features) {
   return layout;
 }
 
-// Scratch of one problem: a product, its gradient's transpose, and two compositions' gradients.
-int64_t scratch_size(const GeneratorLayout& layout) { return 4 * layout.widest() + 64; }
+constexpr int64_t widest_vector = 16;
+
+// Scratch of one problem's backward pass: a product's gradient, two compositions', two padded ones.
+int64_t scratch_size(const GeneratorLayout& layout) {
+  return 3 * layout.widest() + layout.padded_composition() + layout.padded_product();
+}
+
+int64_t padded_positions(const GeneratorLayout& layout, int l) {
+  return int64_t{layout.side(l + 1)} * layout.side(l + 1) + widest_vector;
+}
 
 }  // namespace
 
@@ -31,6 +39,20 @@ int64_t GeneratorLayout::widest() const {
   for (int l = 0; l < layers; ++l) {
     const int64_t above = int64_t{side(l + 1)} * side(l + 1);
     most = std::max({most, above * inputs(l) * taps(l), int64_t{inputs(l)} * side(l) * side(l)});
+  }
+  return most;
+}
+
+int64_t GeneratorLayout::padded_composition() const {
+  int64_t most = 1;
+  for (int l = 0; l < layers; ++l) most = std::max(most, outputs(l) * padded_positions(*this, l));
+  return most;
+}
+
+int64_t GeneratorLayout::padded_product() const {
+  int64_t most = 1;
+  for (int l = 0; l < layers; ++l) {
+    most = std::max(most, int64_t{inputs(l)} * taps(l) * padded_positions(*this, l));
   }
   return most;
 }

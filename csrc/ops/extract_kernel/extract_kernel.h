@@ -47,8 +47,11 @@ struct GeneratorLayout {
     return offset;
   }
   int64_t partials() const { return partial(layers); }
-  // The largest product (side(l+1)², inputs(l)·taps(l)) and composition of any layer.
+  // The largest product (side(l+1)², inputs(l)·taps(l)) or composition of any layer.
   int64_t widest() const;
+  // The largest composition, and product transposed, whose positions are padded to whole vectors.
+  int64_t padded_composition() const;
+  int64_t padded_product() const;
 };
 
 // weights (N, P) → kernel (N, K, K), saved (N, partials).

@@ -32,20 +32,45 @@ void extract_kernel_one(const GeneratorLayout& layout, const T* weights, T* kern
   }
 }
 
+namespace {
+
+// grad_above[o][u] = Σ_{i,v} w[o][i, v]·grad_product[u][i, v]
+template <class T>
+void composition_gradient(int outputs, int positions, int columns, const T* weight, const T* grad_product,
+                          T* grad_above, T* transposed, T* padded) {
+  if (positions == 1) {
+    for (int o = 0; o < outputs; ++o) grad_above[o] = dot(weight + o * columns, grad_product, columns);
+    return;
+  }
+  // Positions are few and odd: pad them to whole vectors.
+  const int pitch = (positions + lanes<T> - 1) / lanes<T> * lanes<T>;
+  fill(transposed, T(0), columns * pitch);
+  for (int u = 0; u < positions; ++u) {
+    for (int i = 0; i < columns; ++i) transposed[i * pitch + u] = grad_product[u * columns + i];
+  }
+  gemm(outputs, pitch, columns, weight, Stride{columns}, Stride{1}, transposed, pitch, padded, pitch);
+  for (int o = 0; o < outputs; ++o) {
+    for (int u = 0; u < positions; ++u) grad_above[o * positions + u] = padded[o * pitch + u];
+  }
+}
+
+}  // namespace
+
 template <class T>
 void extract_kernel_one_backward(const GeneratorLayout& layout, const T* grad_kernel, const T* weights,
                                  const T* saved, T* grad_weights, T* scratch) {
   const int64_t widest = layout.widest();
   const T one = 1;
   T* grad_product = scratch;
-  T* transposed = grad_product + widest;
-  T* grads[2] = {transposed + widest, transposed + 2 * widest};
+  T* grads[2] = {grad_product + widest, grad_product + 2 * widest};
+  T* padded = grad_product + 3 * widest;
+  T* transposed = padded + layout.padded_composition();
   const T* grad_composed = grad_kernel;
   for (int l = 0; l < layout.layers; ++l) {
     const int outputs = layout.outputs(l), inputs = layout.inputs(l), size = layout.sizes[l];
     const int taps = layout.taps(l), over = layout.side(l + 1), side = layout.side(l);
-    const int columns = inputs * taps;
-    for (int u = 0; u < over * over; ++u) {
+    const int positions = over * over, columns = inputs * taps;
+    for (int u = 0; u < positions; ++u) {
       for (int i = 0; i < inputs; ++i) {
         T* to = grad_product + (u * inputs + i) * taps;
         const T* from = grad_composed + (i * side + u / over) * side + u % over;
@@ -56,13 +81,12 @@ void extract_kernel_one_backward(const GeneratorLayout& layout, const T* grad_ke
     }
     const bool last = l == layout.layers - 1;
     const T* above = last ? &one : saved + layout.partial(l + 1);
-    gemm(outputs, columns, over * over, above, Stride{over * over}, Stride{1}, grad_product, columns,
+    gemm(outputs, columns, positions, above, Stride{positions}, Stride{1}, grad_product, columns,
          grad_weights + layout.weight(l), columns);
     if (last) break;
-    transpose(transposed, grad_product, over * over, columns);
     T* grad_above = grads[l % 2];
-    gemm(outputs, over * over, columns, weights + layout.weight(l), Stride{columns}, Stride{1},
-         transposed, over * over, grad_above, over * over);
+    composition_gradient(outputs, positions, columns, weights + layout.weight(l), grad_product, grad_above,
+                         transposed, padded);
     grad_composed = grad_above;
   }
 }
