@@ -1,7 +1,7 @@
 """The one table of op cases: it drives correctness, gradients, registration and timing.
 
-A case makes the arguments of an op for a dtype; which of them get gradients is named beside it. Sizes
-are odd, prime, one and zero on purpose, and some tensors are strided views.
+A case makes the arguments of an op for a dtype; which of them get gradients is named beside it.
+Sizes are odd, prime, one and zero on purpose, and some tensors are strided views.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ def _strided(tensor: Tensor) -> Tensor:
 
 def _extract(count: int, sizes: tuple[int, ...], features: int, strided: bool = False) -> Case:
     def make(random: torch.Generator, dtype: torch.dtype) -> dict[str, Any]:
-        length = sum(
-            out * into * k * k_ for out, into, k, k_ in generator_shapes(sizes, features)
-        )
+        length = sum(out * into * k * k_ for out, into, k, k_ in generator_shapes(sizes, features))
         weights = _normal(random, dtype, count, length) / features**0.5
         return {
             "weights": _strided(weights) if strided else weights,

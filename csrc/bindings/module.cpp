@@ -42,12 +42,14 @@ void bind_build(py::module_& m) {
   m.attr("version") = KGF_VERSION;
   m.attr("build_info") = KGF_BUILD_INFO;
   m.attr("float64") = has_float64();
-  m.def("simd_level", [] { return std::string(kgf::name(kgf::simd_level())); },
-        "Name of the instruction set level in use.");
+  m.def(
+      "simd_level", [] { return std::string(kgf::name(kgf::simd_level())); },
+      "Name of the instruction set level in use.");
   m.def("simd_levels", &kgf::simd_levels, "Levels that this build and this CPU have, worst first.");
   m.def("set_simd_level", &kgf::set_simd_level, py::arg("level"), "Chooses a level by name.");
   m.def("num_threads", &kgf::num_threads, "Threads that the ops use, the caller included.");
-  m.def("set_num_threads", &kgf::set_num_threads, py::arg("count"), "Sets the threads that the ops use.");
+  m.def("set_num_threads", &kgf::set_num_threads, py::arg("count"),
+        "Sets the threads that the ops use.");
 }
 
 void bind_generator(py::module_& m) {
@@ -57,42 +59,46 @@ void bind_generator(py::module_& m) {
       "extract_kernel_forward",
       [](const Tensor& weights, const std::vector<int>& sizes, int features, const Tensor& kernel,
          const Tensor& saved) {
-        const Array w = array_of(weights, "weights"), k = array_of(kernel, "kernel"), s = array_of(saved, "saved");
+        const Array w = array_of(weights, "weights"), k = array_of(kernel, "kernel"),
+                    s = array_of(saved, "saved");
         py::gil_scoped_release release;
         kgf::extract_kernel_forward(w, sizes, features, k, s);
       },
-      py::arg("weights"), py::arg("sizes"), py::arg("features"), py::arg("kernel"), py::arg("saved"),
-      "weights (N, P) -> kernel (N, K, K), saved (N, Q).");
+      py::arg("weights"), py::arg("sizes"), py::arg("features"), py::arg("kernel"),
+      py::arg("saved"), "weights (N, P) -> kernel (N, K, K), saved (N, Q).");
   m.def(
       "extract_kernel_backward",
-      [](const Tensor& grad_kernel, const Tensor& weights, const Tensor& saved, const std::vector<int>& sizes,
-         int features, const Tensor& grad_weights) {
+      [](const Tensor& grad_kernel, const Tensor& weights, const Tensor& saved,
+         const std::vector<int>& sizes, int features, const Tensor& grad_weights) {
         const Array g = array_of(grad_kernel, "grad_kernel"), w = array_of(weights, "weights"),
                     s = array_of(saved, "saved"), out = array_of(grad_weights, "grad_weights");
         py::gil_scoped_release release;
         kgf::extract_kernel_backward(g, w, s, sizes, features, out);
       },
-      py::arg("grad_kernel"), py::arg("weights"), py::arg("saved"), py::arg("sizes"), py::arg("features"),
-      py::arg("grad_weights"), "grad_kernel (N, K, K) -> grad_weights (N, P).");
+      py::arg("grad_kernel"), py::arg("weights"), py::arg("saved"), py::arg("sizes"),
+      py::arg("features"), py::arg("grad_weights"),
+      "grad_kernel (N, K, K) -> grad_weights (N, P).");
   m.def(
       "kernel_regularizers_forward",
       [](const Tensor& kernel, const Tensor& mask, const Tensor& weights, double sparse_power,
          const Tensor& loss, const Tensor& terms, const Tensor& grad) {
-        kgf::kernel_regularizers_forward(array_of(kernel, "kernel"), array_of(mask, "mask"),
-                                         array_of(weights, "weights"), sparse_power, array_of(loss, "loss"),
-                                         array_of(terms, "terms"), array_of(grad, "grad"));
+        kgf::kernel_regularizers_forward(
+            array_of(kernel, "kernel"), array_of(mask, "mask"), array_of(weights, "weights"),
+            sparse_power, array_of(loss, "loss"), array_of(terms, "terms"), array_of(grad, "grad"));
       },
-      py::arg("kernel"), py::arg("mask"), py::arg("weights"), py::arg("sparse_power"), py::arg("loss"),
-      py::arg("terms"), py::arg("grad"), "kernel (N, K, K) -> loss (N), terms (N, 4), grad (N, K, K).");
+      py::arg("kernel"), py::arg("mask"), py::arg("weights"), py::arg("sparse_power"),
+      py::arg("loss"), py::arg("terms"), py::arg("grad"),
+      "kernel (N, K, K) -> loss (N), terms (N, 4), grad (N, K, K).");
 }
 
 void bind_crops(py::module_& m) {
   m.def(
       "sample_crops",
-      [](const std::vector<Tensor>& images, const std::vector<Tensor>& cdfs, const Tensor& seeds, int stream,
-         int64_t first, double noise, const Tensor& crops, const Tensor& corners) {
+      [](const std::vector<Tensor>& images, const std::vector<Tensor>& cdfs, const Tensor& seeds,
+         int stream, int64_t first, double noise, const Tensor& crops, const Tensor& corners) {
         const std::vector<Array> i = arrays_of(images, "images"), c = arrays_of(cdfs, "cdfs");
-        const Array s = array_of(seeds, "seeds"), out = array_of(crops, "crops"), at = array_of(corners, "corners");
+        const Array s = array_of(seeds, "seeds"), out = array_of(crops, "crops"),
+                    at = array_of(corners, "corners");
         py::gil_scoped_release release;
         kgf::sample_crops(i, c, s, stream, first, noise, out, at);
       },
@@ -111,7 +117,8 @@ void bind_crops(py::module_& m) {
   m.def(
       "downscale_crops_forward",
       [](const Tensor& crops, const Tensor& kernel, const Tensor& out) {
-        const Array c = array_of(crops, "crops"), k = array_of(kernel, "kernel"), o = array_of(out, "out");
+        const Array c = array_of(crops, "crops"), k = array_of(kernel, "kernel"),
+                    o = array_of(out, "out");
         py::gil_scoped_release release;
         kgf::downscale_crops_forward(c, k, o);
       },
@@ -135,40 +142,47 @@ void bind_discriminator(py::module_& m) {
         "Length of a problem's row of `saved`.");
   m.def(
       "discriminate_forward",
-      [](const Tensor& crops, const Tensor& weights, const Tensor& u, int features, int size, int blocks,
-         const Tensor& map, const Tensor& u_next, const Tensor& saved) {
-        const Array c = array_of(crops, "crops"), w = array_of(weights, "weights"), u0 = array_of(u, "u"),
-                    o = array_of(map, "map"), u1 = array_of(u_next, "u_next"), s = array_of(saved, "saved");
+      [](const Tensor& crops, const Tensor& weights, const Tensor& u, int features, int size,
+         int blocks, const Tensor& map, const Tensor& u_next, const Tensor& saved) {
+        const Array c = array_of(crops, "crops"), w = array_of(weights, "weights"),
+                    u0 = array_of(u, "u"), o = array_of(map, "map"),
+                    u1 = array_of(u_next, "u_next"), s = array_of(saved, "saved");
         py::gil_scoped_release release;
         kgf::discriminate_forward(c, w, u0, features, size, blocks, o, u1, s);
       },
       py::arg("crops"), py::arg("weights"), py::arg("u"), py::arg("features"), py::arg("size"),
       py::arg("blocks"), py::arg("map"), py::arg("u_next"), py::arg("saved"),
-      "crops (N, B, C, S, S), weights (N, P), u (N, U) -> map (N, B, T, T), u_next (N, U), saved (N, Q).");
+      "crops (N, B, C, S, S), weights (N, P), u (N, U) -> map (N, B, T, T), u_next (N, U), saved "
+      "(N, Q).");
   m.def(
       "discriminate_backward",
       [](const Tensor& grad_map, const Tensor& crops, const Tensor& weights, const Tensor& map,
          const Tensor& saved, int features, int size, int blocks, const Tensor& grad_crops,
          const Tensor& grad_weights) {
         const Array g = array_of(grad_map, "grad_map"), c = array_of(crops, "crops"),
-                    w = array_of(weights, "weights"), o = array_of(map, "map"), s = array_of(saved, "saved");
+                    w = array_of(weights, "weights"), o = array_of(map, "map"),
+                    s = array_of(saved, "saved");
         Array gc, gw;
-        const Array* to_crops = grad_crops.is_none() ? nullptr : &(gc = array_of(grad_crops, "grad_crops"));
+        const Array* to_crops =
+            grad_crops.is_none() ? nullptr : &(gc = array_of(grad_crops, "grad_crops"));
         const Array* to_weights =
             grad_weights.is_none() ? nullptr : &(gw = array_of(grad_weights, "grad_weights"));
         py::gil_scoped_release release;
         kgf::discriminate_backward(g, c, w, o, s, features, size, blocks, to_crops, to_weights);
       },
       py::arg("grad_map"), py::arg("crops"), py::arg("weights"), py::arg("map"), py::arg("saved"),
-      py::arg("features"), py::arg("size"), py::arg("blocks"), py::arg("grad_crops"), py::arg("grad_weights"),
-      "grad_map (N, B, T, T) -> grad_crops (N, B, C, S, S) and grad_weights (N, P), each unless None.");
+      py::arg("features"), py::arg("size"), py::arg("blocks"), py::arg("grad_crops"),
+      py::arg("grad_weights"),
+      "grad_map (N, B, T, T) -> grad_crops (N, B, C, S, S) and grad_weights (N, P), each unless "
+      "None.");
 }
 
 void bind_images(py::module_& m) {
   m.def(
       "downscale_forward",
       [](const Tensor& images, const Tensor& kernel, int scale, const Tensor& out) {
-        const Array i = array_of(images, "images"), k = array_of(kernel, "kernel"), o = array_of(out, "out");
+        const Array i = array_of(images, "images"), k = array_of(kernel, "kernel"),
+                    o = array_of(out, "out");
         py::gil_scoped_release release;
         kgf::downscale_forward(i, k, scale, o);
       },

@@ -32,7 +32,8 @@ const char* name(DType dtype);
 std::string describe(const Array& array);
 
 // Refuses an array whose rank, shape or dtype is not the stated one; -1 accepts any extent.
-void check(const Array& array, const char* argument, DType dtype, std::initializer_list<int64_t> shape);
+void check(const Array& array, const char* argument, DType dtype,
+           std::initializer_list<int64_t> shape);
 
 // Refuses a dtype that this build has no arithmetic for, else returns whether it is float64.
 bool is_float64(const Array& array, const char* argument);

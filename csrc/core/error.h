@@ -23,7 +23,7 @@ std::string concat(const Parts&... parts) {
 }  // namespace kgf
 
 // KGF_CHECK(size % 2 == 1, "kernel side must be odd, got ", size)
-#define KGF_CHECK(condition, ...) \
-  do {                            \
+#define KGF_CHECK(condition, ...)                                     \
+  do {                                                                \
     if (!(condition)) throw ::kgf::Error(::kgf::concat(__VA_ARGS__)); \
   } while (false)

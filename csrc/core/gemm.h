@@ -68,23 +68,34 @@ inline void gemm_panel(int rows, int depth, const T* a, Row row, Col col, const 
     gemm_tile<tile_rows, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
   }
   switch (rows - m) {
-    case 5: gemm_tile<5, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width); break;
-    case 4: gemm_tile<4, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width); break;
-    case 3: gemm_tile<3, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width); break;
-    case 2: gemm_tile<2, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width); break;
-    case 1: gemm_tile<1, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width); break;
+    case 5:
+      gemm_tile<5, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
+      break;
+    case 4:
+      gemm_tile<4, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
+      break;
+    case 3:
+      gemm_tile<3, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
+      break;
+    case 2:
+      gemm_tile<2, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
+      break;
+    case 1:
+      gemm_tile<1, V, Partial>(depth, a, row, m, col, b, ldb, c, ldc, accumulate, width);
+      break;
     default: break;
   }
 }
 
 // C (rows × cols, row pitch ldc) (+)= A (rows × depth) · B (depth × cols, row pitch ldb)
 template <class T, class Row, class Col>
-inline void gemm(int rows, int cols, int depth, const T* a, Row row, Col col, const T* b, int ldb, T* c,
-                 int ldc, bool accumulate = false) {
+inline void gemm(int rows, int cols, int depth, const T* a, Row row, Col col, const T* b, int ldb,
+                 T* c, int ldc, bool accumulate = false) {
   constexpr int panel = tile_vectors * lanes<T>;
   int n = 0;
   for (; n + panel <= cols; n += panel) {
-    gemm_panel<tile_vectors, false>(rows, depth, a, row, col, b + n, ldb, c + n, ldc, accumulate, 0);
+    gemm_panel<tile_vectors, false>(rows, depth, a, row, col, b + n, ldb, c + n, ldc, accumulate,
+                                    0);
   }
   for (; n + lanes<T> <= cols; n += lanes<T>) {
     gemm_panel<1, false>(rows, depth, a, row, col, b + n, ldb, c + n, ldc, accumulate, 0);

@@ -35,7 +35,8 @@ KGF_HOST_DEVICE static inline float log_uniform(uint32_t w) {
   return e * 0.69314718f + series;
 }
 
-KGF_HOST_DEVICE static inline void normal_pair(uint32_t w0, uint32_t w1, float* first, float* second) {
+KGF_HOST_DEVICE static inline void normal_pair(uint32_t w0, uint32_t w1, float* first,
+                                               float* second) {
   const float square = -2 * log_uniform(w0);
   const float r = __builtin_sqrtf(square > 0 ? square : 0);
   // a = quadrant·π/2 + x, |x| <= π/4

@@ -21,8 +21,8 @@ struct Philox {
   uint32_t w[4];
 };
 
-KGF_HOST_DEVICE static inline Philox philox(uint64_t seed, uint32_t block, uint32_t step, uint32_t stream,
-                                            uint32_t purpose) {
+KGF_HOST_DEVICE static inline Philox philox(uint64_t seed, uint32_t block, uint32_t step,
+                                            uint32_t stream, uint32_t purpose) {
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
   uint32_t c0 = block, c1 = step, c2 = stream, c3 = purpose;
   for (int round = 0; round < 10; ++round) {

@@ -23,6 +23,7 @@ const char* name(SimdLevel level);
 
 }  // namespace kgf
 
+// Declares a function once for every level: KGF_DECLARE_PER_LEVEL(void f(int);)
 #ifdef KGF_SIMD_X86
 #define KGF_DECLARE_PER_LEVEL(...) \
   namespace baseline {             \
@@ -35,9 +36,9 @@ const char* name(SimdLevel level);
   __VA_ARGS__                      \
   }
 // A pointer to the current level's copy of a function declared by KGF_DECLARE_PER_LEVEL.
-#define KGF_PER_LEVEL(...)                                                   \
-  (::kgf::simd_level() == ::kgf::SimdLevel::avx512 ? &avx512::__VA_ARGS__    \
-   : ::kgf::simd_level() == ::kgf::SimdLevel::avx2 ? &avx2::__VA_ARGS__      \
+#define KGF_PER_LEVEL(...)                                                \
+  (::kgf::simd_level() == ::kgf::SimdLevel::avx512 ? &avx512::__VA_ARGS__ \
+   : ::kgf::simd_level() == ::kgf::SimdLevel::avx2 ? &avx2::__VA_ARGS__   \
                                                    : &baseline::__VA_ARGS__)
 #else
 #define KGF_DECLARE_PER_LEVEL(...) \

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from cases import ALL, Case
 from kernelgan_fast.ops import native, reference
-from tests.cases import ALL, Case
 
 LEVELS = native.info()["simd_levels"]
 TOLERANCE = {torch.float32: 2e-4, torch.float64: 1e-10}
@@ -35,7 +35,9 @@ def run(ops: Any, op: str, arguments: dict[str, Any], names: tuple[str, ...]) ->
 
 
 def assert_close(got: Tensor, wanted: Tensor, dtype: torch.dtype, where: str) -> None:
-    assert got.shape == wanted.shape, f"{where}: shape {tuple(got.shape)}, not {tuple(wanted.shape)}"
+    assert got.shape == wanted.shape, (
+        f"{where}: shape {tuple(got.shape)}, not {tuple(wanted.shape)}"
+    )
     assert torch.isfinite(got).all(), f"{where}: not finite"
     if got.numel() == 0:
         return

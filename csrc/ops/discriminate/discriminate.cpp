@@ -11,12 +11,14 @@ namespace {
 DiscriminatorLayout layout_of(const Array& crops, int features, int size, int blocks) {
   KGF_CHECK(crops.rank == 5 && crops.shape[3] == crops.shape[4],
             "crops must be (N, B, C, S, S), got ", describe(crops));
-  KGF_CHECK(crops.shape[1] >= 1 && crops.shape[2] >= 1, "crops need at least one pass and channel, got ",
-            describe(crops));
+  KGF_CHECK(crops.shape[1] >= 1 && crops.shape[2] >= 1,
+            "crops need at least one pass and channel, got ", describe(crops));
   KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
   KGF_CHECK(blocks >= 1 && blocks <= 64, "blocks must be in 1..64, got ", blocks);
-  KGF_CHECK(size >= 1 && size <= crops.shape[3], "size must be in 1..S = ", crops.shape[3], ", got ", size);
-  return {static_cast<int>(crops.shape[2]), static_cast<int>(crops.shape[3]), features, size, blocks};
+  KGF_CHECK(size >= 1 && size <= crops.shape[3], "size must be in 1..S = ", crops.shape[3],
+            ", got ", size);
+  return {static_cast<int>(crops.shape[2]), static_cast<int>(crops.shape[3]), features, size,
+          blocks};
 }
 
 template <class T>
@@ -42,9 +44,9 @@ void forward(const DiscriminatorLayout& layout, int64_t problems, int passes, co
 }
 
 template <class T>
-void backward(const DiscriminatorLayout& layout, int64_t problems, int passes, const Array& grad_map,
-              const Array& crops, const Array& weights, const Array& map, const Array& saved,
-              const Array* grad_crops, const Array* grad_weights) {
+void backward(const DiscriminatorLayout& layout, int64_t problems, int passes,
+              const Array& grad_map, const Array& crops, const Array& weights, const Array& map,
+              const Array& saved, const Array* grad_crops, const Array* grad_weights) {
   const int64_t crop = int64_t{layout.channels} * layout.side * layout.side;
   const auto pass = KGF_PER_LEVEL(discriminate_pass_backward<T>);
   const auto combine = KGF_PER_LEVEL(discriminate_combine<T>);
@@ -96,7 +98,8 @@ void discriminate_forward(const Array& crops, const Array& weights, const Array&
   check(u_next, "u_next", crops.dtype, {problems, layout.us()});
   check(saved, "saved", crops.dtype, {problems, layout.saved(static_cast<int>(passes))});
   const auto run = [&](auto zero) {
-    forward<decltype(zero)>(layout, problems, static_cast<int>(passes), crops, weights, u, map, u_next, saved);
+    forward<decltype(zero)>(layout, problems, static_cast<int>(passes), crops, weights, u, map,
+                            u_next, saved);
   };
   KGF_BY_DTYPE(wide, run);
 }
@@ -117,8 +120,8 @@ void discriminate_backward(const Array& grad_map, const Array& crops, const Arra
   }
   if (grad_weights) check(*grad_weights, "grad_weights", crops.dtype, {problems, layout.weights()});
   const auto run = [&](auto zero) {
-    backward<decltype(zero)>(layout, problems, static_cast<int>(passes), grad_map, crops, weights, map,
-                             saved, grad_crops, grad_weights);
+    backward<decltype(zero)>(layout, problems, static_cast<int>(passes), grad_map, crops, weights,
+                             map, saved, grad_crops, grad_weights);
   };
   KGF_BY_DTYPE(wide, run);
 }

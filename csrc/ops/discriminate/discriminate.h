@@ -32,7 +32,9 @@ struct DiscriminatorLayout {
   int fan_out(int l) const { return l == blocks + 1 ? 1 : features; }
 
   // weights: (fan_out, fan_in) weight then bias of every convolution, then gamma, beta of every block.
-  int weight(int l) const { return l == 0 ? 0 : (taps() + 1) * features + (l - 1) * (features + 1) * features; }
+  int weight(int l) const {
+    return l == 0 ? 0 : (taps() + 1) * features + (l - 1) * (features + 1) * features;
+  }
   int bias(int l) const { return weight(l) + fan_out(l) * fan_in(l); }
   int gamma(int block) const { return bias(blocks + 1) + 1 + (block - 1) * 2 * features; }
   int beta(int block) const { return gamma(block) + features; }

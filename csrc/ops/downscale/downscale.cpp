@@ -22,10 +22,11 @@ struct Problem {
 Problem problem_of(const Array& images, const char* images_name, const Array& kernel,
                    const char* kernel_name, int scale, const Array& out, const char* out_name) {
   KGF_CHECK(images.rank == 4, images_name, " must be (N, C, H, W), got ", describe(images));
-  KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] % 2 == 1, kernel_name,
-            " must be (1 or N, K, K) with odd K, got ", describe(kernel));
+  KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] % 2 == 1,
+            kernel_name, " must be (1 or N, K, K) with odd K, got ", describe(kernel));
   KGF_CHECK(kernel.shape[0] == 1 || kernel.shape[0] == images.shape[0], kernel_name,
-            " must hold one kernel or one an image, got ", kernel.shape[0], " for ", images.shape[0], " images");
+            " must hold one kernel or one an image, got ", kernel.shape[0], " for ",
+            images.shape[0], " images");
   KGF_CHECK(scale >= 1 && scale <= 64, "scale must be in 1..64, got ", scale);
   KGF_CHECK(images.shape[2] >= 1 && images.shape[3] >= 1 && images.shape[2] < (1 << 24) &&
                 images.shape[3] < (1 << 24),
@@ -56,7 +57,8 @@ void downscale_forward(const Array& images, const Array& kernel, int scale, cons
       const int64_t plane = task / bands;
       const int from = static_cast<int>(task % bands) * band;
       rows(p.shape, from, std::min(from + band, p.shape.out_height()),
-           images.as<T>() + plane * p.image_size(), kernel.as<T>() + p.kernel_of(plane) * p.kernel_size(),
+           images.as<T>() + plane * p.image_size(),
+           kernel.as<T>() + p.kernel_of(plane) * p.kernel_size(),
            out.as<T>() + plane * p.out_size(),
            scratch<T>(int64_t{p.shape.kernel_side} * p.shape.row_size()));
     });
@@ -64,9 +66,11 @@ void downscale_forward(const Array& images, const Array& kernel, int scale, cons
   KGF_BY_DTYPE(wide, run);
 }
 
-void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale, const Array& grad_images) {
+void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale,
+                               const Array& grad_images) {
   const bool wide = is_float64(grad_images, "grad_images");
-  const Problem p = problem_of(grad_images, "grad_images", kernel, "kernel", scale, grad_out, "grad_out");
+  const Problem p =
+      problem_of(grad_images, "grad_images", kernel, "kernel", scale, grad_out, "grad_out");
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto adjoint = KGF_PER_LEVEL(downscale_plane_adjoint<T>);
@@ -79,9 +83,11 @@ void downscale_backward_images(const Array& grad_out, const Array& kernel, int s
   KGF_BY_DTYPE(wide, run);
 }
 
-void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale, const Array& grad_kernel) {
+void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale,
+                               const Array& grad_kernel) {
   const bool wide = is_float64(images, "images");
-  const Problem p = problem_of(images, "images", grad_kernel, "grad_kernel", scale, grad_out, "grad_out");
+  const Problem p =
+      problem_of(images, "images", grad_kernel, "grad_kernel", scale, grad_out, "grad_out");
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto share = KGF_PER_LEVEL(downscale_plane_kernel<T>);
@@ -90,8 +96,9 @@ void downscale_backward_kernel(const Array& grad_out, const Array& images, int s
     parallel_for(p.kernels, [&](int64_t k) {
       const int64_t planes = p.planes() / p.kernels;
       for (int64_t plane = k * planes; plane < (k + 1) * planes; ++plane) {
-        share(p.shape, grad_out.as<T>() + plane * p.out_size(), images.as<T>() + plane * p.image_size(),
-              grad_kernel.as<T>() + k * p.kernel_size(), scratch<T>(p.shape.row_size()));
+        share(p.shape, grad_out.as<T>() + plane * p.out_size(),
+              images.as<T>() + plane * p.image_size(), grad_kernel.as<T>() + k * p.kernel_size(),
+              scratch<T>(p.shape.row_size()));
       }
     });
   };

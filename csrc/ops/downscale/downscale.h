@@ -27,9 +27,11 @@ struct DownscaleShape {
 // images (N, C, H, W), kernel (1 or N, K, K) → out (N, C, ceil(H/scale), ceil(W/scale)).
 void downscale_forward(const Array& images, const Array& kernel, int scale, const Array& out);
 // The adjoint: grad_out → grad_images.
-void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale, const Array& grad_images);
+void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale,
+                               const Array& grad_images);
 // grad_out, images → grad_kernel (1 or N, K, K); summed over images where there is one kernel.
-void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale, const Array& grad_kernel);
+void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale,
+                               const Array& grad_kernel);
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

@@ -40,8 +40,8 @@ constexpr int group = 4;
 }  // namespace
 
 template <class T>
-void downscale_rows(const DownscaleShape& shape, int from, int to, const T* image, const T* kernel, T* out,
-                    T* scratch) {
+void downscale_rows(const DownscaleShape& shape, int from, int to, const T* image, const T* kernel,
+                    T* out, T* scratch) {
   const int side = shape.kernel_side, width = shape.out_width();
   // A ring of split rows: the row at offset r from the image's top lives in slot r mod side, so each is
   // split once.
@@ -79,8 +79,8 @@ void downscale_rows(const DownscaleShape& shape, int from, int to, const T* imag
 }
 
 template <class T>
-void downscale_plane_adjoint(const DownscaleShape& shape, const T* grad_out, const T* kernel, T* grad_image,
-                             T* scratch) {
+void downscale_plane_adjoint(const DownscaleShape& shape, const T* grad_out, const T* kernel,
+                             T* grad_image, T* scratch) {
   const int side = shape.kernel_side, width = shape.out_width(), margin = shape.margin();
   for (int64_t i = 0; i < static_cast<int64_t>(shape.height) * shape.width; ++i) grad_image[i] = 0;
   for (int y = 0; y < shape.out_height(); ++y) {
@@ -90,18 +90,20 @@ void downscale_plane_adjoint(const DownscaleShape& shape, const T* grad_out, con
         T* pixels = scratch + (t % shape.scale) * shape.pitch() + t / shape.scale;
         axpy(pixels, kernel[s * side + t], grad_out + static_cast<int64_t>(y) * width, width);
       }
-      T* row = grad_image +
-               static_cast<int64_t>(mirror(y * shape.scale + s - margin, shape.height)) * shape.width;
+      T* row =
+          grad_image +
+          static_cast<int64_t>(mirror(y * shape.scale + s - margin, shape.height)) * shape.width;
       for (int j = 0; j < shape.width + 2 * margin; ++j) {
-        row[mirror(j - margin, shape.width)] += scratch[(j % shape.scale) * shape.pitch() + j / shape.scale];
+        row[mirror(j - margin, shape.width)] +=
+            scratch[(j % shape.scale) * shape.pitch() + j / shape.scale];
       }
     }
   }
 }
 
 template <class T>
-void downscale_plane_kernel(const DownscaleShape& shape, const T* grad_out, const T* image, T* grad_kernel,
-                            T* scratch) {
+void downscale_plane_kernel(const DownscaleShape& shape, const T* grad_out, const T* image,
+                            T* grad_kernel, T* scratch) {
   const int side = shape.kernel_side, width = shape.out_width();
   for (int y = 0; y < shape.out_height(); ++y) {
     const T* g = grad_out + static_cast<int64_t>(y) * width;
@@ -109,15 +111,16 @@ void downscale_plane_kernel(const DownscaleShape& shape, const T* grad_out, cons
       const int row = mirror(y * shape.scale + s - shape.margin(), shape.height);
       split_row(shape, image + static_cast<int64_t>(row) * shape.width, scratch);
       for (int t = 0; t < side; ++t) {
-        grad_kernel[s * side + t] += dot(g, tap_row(shape, static_cast<const T*>(scratch), t), width);
+        grad_kernel[s * side + t] +=
+            dot(g, tap_row(shape, static_cast<const T*>(scratch), t), width);
       }
     }
   }
 }
 
-#define KGF_INSTANTIATE(T)                                                                              \
-  template void downscale_rows<T>(const DownscaleShape&, int, int, const T*, const T*, T*, T*);         \
-  template void downscale_plane_adjoint<T>(const DownscaleShape&, const T*, const T*, T*, T*);          \
+#define KGF_INSTANTIATE(T)                                                                      \
+  template void downscale_rows<T>(const DownscaleShape&, int, int, const T*, const T*, T*, T*); \
+  template void downscale_plane_adjoint<T>(const DownscaleShape&, const T*, const T*, T*, T*);  \
   template void downscale_plane_kernel<T>(const DownscaleShape&, const T*, const T*, T*, T*);
 
 KGF_INSTANTIATE(float)

@@ -10,15 +10,15 @@ struct Sizes {
   int64_t problems, channels, side, kernel_side, out_side;
 };
 
-Sizes check_sizes(const Array& crops, const Array& kernel, const char* kernel_name, const Array& out,
-                  const char* out_name) {
+Sizes check_sizes(const Array& crops, const Array& kernel, const char* kernel_name,
+                  const Array& out, const char* out_name) {
   KGF_CHECK(crops.rank == 4 && crops.shape[2] == crops.shape[3], "crops must be (N, C, S, S), got ",
             describe(crops));
   KGF_CHECK(kernel.rank == 3, kernel_name, " must be (N, K, K), got ", describe(kernel));
   const int64_t problems = crops.shape[0], channels = crops.shape[1], side = crops.shape[2];
   const int64_t kernel_side = kernel.shape[1];
-  KGF_CHECK(kernel_side >= 1 && kernel_side <= side, kernel_name, " must not be larger than the crops, got K = ",
-            kernel_side, " for S = ", side);
+  KGF_CHECK(kernel_side >= 1 && kernel_side <= side, kernel_name,
+            " must not be larger than the crops, got K = ", kernel_side, " for S = ", side);
   const int64_t out_side = (side - kernel_side) / 2 + 1;
   check(kernel, kernel_name, crops.dtype, {problems, kernel_side, kernel_side});
   check(out, out_name, crops.dtype, {problems, channels, out_side, out_side});
@@ -28,7 +28,8 @@ Sizes check_sizes(const Array& crops, const Array& kernel, const char* kernel_na
 // A crop with its rows split by parity, room to load past its end, and padded gradient rows.
 int64_t scratch_size(const Sizes& s) {
   constexpr int64_t widest_vector = 16;
-  return s.channels * (s.side * (s.side + 1) + s.out_side * (s.out_side + widest_vector)) + 4 * widest_vector;
+  return s.channels * (s.side * (s.side + 1) + s.out_side * (s.out_side + widest_vector)) +
+         4 * widest_vector;
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ void downscale_crops_backward(const Array& grad_out, const Array& crops, const A
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(downscale_crops_one_backward<T>);
     parallel_for(s.problems, [&](int64_t n) {
-      one(s.channels, s.side, s.kernel_side, grad_out.as<T>() + n * s.channels * s.out_side * s.out_side,
+      one(s.channels, s.side, s.kernel_side,
+          grad_out.as<T>() + n * s.channels * s.out_side * s.out_side,
           crops.as<T>() + n * s.channels * s.side * s.side,
           grad_kernel.as<T>() + n * s.kernel_side * s.kernel_side, scratch<T>(scratch_size(s)));
     });

@@ -31,7 +31,8 @@ void split_columns(int channels, int side, const T* crop, T* halves) {
 }
 
 template <int V, class T>
-KGF_INLINE void output_row(int kernel_side, int half, const T* halves, const T* kernel, T* out, int width) {
+KGF_INLINE void output_row(int kernel_side, int half, const T* halves, const T* kernel, T* out,
+                           int width) {
   Vec<T> acc[V] = {};
   for (int s = 0; s < kernel_side; ++s) {
     const T* row = halves + s * 2 * half;
@@ -55,8 +56,8 @@ KGF_INLINE void output_row(int kernel_side, int half, const T* halves, const T* 
 }  // namespace
 
 template <class T>
-void downscale_crops_one(int channels, int side, int kernel_side, const T* crop, const T* kernel, T* out,
-                         T* scratch) {
+void downscale_crops_one(int channels, int side, int kernel_side, const T* crop, const T* kernel,
+                         T* out, T* scratch) {
   const int half = (side + 1) / 2, out_side = (side - kernel_side) / 2 + 1;
   split_columns(channels, side, crop, scratch);
   for (int c = 0; c < channels; ++c) {
@@ -74,8 +75,8 @@ namespace {
 
 // Taps t .. t + Taps - 1 of kernel row s: Σ over channels and output pixels of grad_out·crop.
 template <int Taps, class T>
-KGF_INLINE void tap_gradients(int channels, int side, int half, int out_side, int padded, int s, int t,
-                              const T* grad_out, const T* halves, T* grad_taps) {
+KGF_INLINE void tap_gradients(int channels, int side, int half, int out_side, int padded, int s,
+                              int t, const T* grad_out, const T* halves, T* grad_taps) {
   Vec<T> acc[Taps] = {};
   for (int c = 0; c < channels; ++c) {
     for (int y = 0; y < out_side; ++y) {
@@ -83,7 +84,8 @@ KGF_INLINE void tap_gradients(int channels, int side, int half, int out_side, in
       const T* row = halves + (c * side + 2 * y + s) * 2 * half;
       for (int x = 0; x < padded; x += lanes<T>) {
         const Vec<T> gx = load(g + x);
-        for (int i = 0; i < Taps; ++i) acc[i] += gx * load(row + ((t + i) % 2) * half + (t + i) / 2 + x);
+        for (int i = 0; i < Taps; ++i)
+          acc[i] += gx * load(row + ((t + i) % 2) * half + (t + i) / 2 + x);
       }
     }
   }
@@ -110,16 +112,18 @@ void downscale_crops_one_backward(int channels, int side, int kernel_side, const
     T* grad_row = grad_kernel + s * kernel_side;
     int t = 0;
     for (; t + 4 <= kernel_side; t += 4) {
-      tap_gradients<4>(channels, side, half, out_side, padded, s, t, padded_grad, halves, grad_row + t);
+      tap_gradients<4>(channels, side, half, out_side, padded, s, t, padded_grad, halves,
+                       grad_row + t);
     }
     for (; t < kernel_side; ++t) {
-      tap_gradients<1>(channels, side, half, out_side, padded, s, t, padded_grad, halves, grad_row + t);
+      tap_gradients<1>(channels, side, half, out_side, padded, s, t, padded_grad, halves,
+                       grad_row + t);
     }
   }
 }
 
-#define KGF_INSTANTIATE(T)                                                                   \
-  template void downscale_crops_one<T>(int, int, int, const T*, const T*, T*, T*);           \
+#define KGF_INSTANTIATE(T)                                                         \
+  template void downscale_crops_one<T>(int, int, int, const T*, const T*, T*, T*); \
   template void downscale_crops_one_backward<T>(int, int, int, const T*, const T*, T*, T*);
 
 KGF_INSTANTIATE(float)

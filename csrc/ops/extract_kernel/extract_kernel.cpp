@@ -10,8 +10,8 @@ namespace {
 
 GeneratorLayout layout_of(const std::vector<int>& sizes, int features) {
   const int layers = static_cast<int>(sizes.size());
-  KGF_CHECK(layers >= 1 && layers <= max_generator_layers, "sizes must name 1..", max_generator_layers,
-            " layers, got ", layers);
+  KGF_CHECK(layers >= 1 && layers <= max_generator_layers, "sizes must name 1..",
+            max_generator_layers, " layers, got ", layers);
   KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
   GeneratorLayout layout{layers, features, {}};
   for (int l = 0; l < layers; ++l) {
@@ -83,7 +83,8 @@ void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes,
 }
 
 void extract_kernel_backward(const Array& grad_kernel, const Array& weights, const Array& saved,
-                             const std::vector<int>& sizes, int features, const Array& grad_weights) {
+                             const std::vector<int>& sizes, int features,
+                             const Array& grad_weights) {
   const GeneratorLayout layout = layout_of(sizes, features);
   const bool wide = is_float64(weights, "weights");
   KGF_CHECK(weights.rank == 2, "weights must be (N, P), got ", describe(weights));

@@ -59,7 +59,8 @@ void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes,
                             const Array& kernel, const Array& saved);
 // grad_kernel (N, K, K) → grad_weights (N, P).
 void extract_kernel_backward(const Array& grad_kernel, const Array& weights, const Array& saved,
-                             const std::vector<int>& sizes, int features, const Array& grad_weights);
+                             const std::vector<int>& sizes, int features,
+                             const Array& grad_weights);
 // Length of a problem's row of `saved`, never 0.
 int64_t extract_kernel_saved(const std::vector<int>& sizes, int features);
 

@@ -7,7 +7,8 @@ namespace kgf::KGF_SIMD {
 // One layer is a matrix product and a shifted sum: with r the composition above, (outputs, side²),
 //   product[u][i, v] = Σ_o r[o][u]·w[o][i, v],   composition[i][u + v] += product[u][i, v].
 template <class T>
-void extract_kernel_one(const GeneratorLayout& layout, const T* weights, T* kernel, T* saved, T* scratch) {
+void extract_kernel_one(const GeneratorLayout& layout, const T* weights, T* kernel, T* saved,
+                        T* scratch) {
   const T one = 1;
   const T* above = &one;
   T* product = scratch;
@@ -36,10 +37,11 @@ namespace {
 
 // grad_above[o][u] = Σ_{i,v} w[o][i, v]·grad_product[u][i, v]
 template <class T>
-void composition_gradient(int outputs, int positions, int columns, const T* weight, const T* grad_product,
-                          T* grad_above, T* transposed, T* padded) {
+void composition_gradient(int outputs, int positions, int columns, const T* weight,
+                          const T* grad_product, T* grad_above, T* transposed, T* padded) {
   if (positions == 1) {
-    for (int o = 0; o < outputs; ++o) grad_above[o] = dot(weight + o * columns, grad_product, columns);
+    for (int o = 0; o < outputs; ++o)
+      grad_above[o] = dot(weight + o * columns, grad_product, columns);
     return;
   }
   // Positions are few and odd: pad them to whole vectors.
@@ -48,7 +50,8 @@ void composition_gradient(int outputs, int positions, int columns, const T* weig
   for (int u = 0; u < positions; ++u) {
     for (int i = 0; i < columns; ++i) transposed[i * pitch + u] = grad_product[u * columns + i];
   }
-  gemm(outputs, pitch, columns, weight, Stride{columns}, Stride{1}, transposed, pitch, padded, pitch);
+  gemm(outputs, pitch, columns, weight, Stride{columns}, Stride{1}, transposed, pitch, padded,
+       pitch);
   for (int o = 0; o < outputs; ++o) {
     for (int u = 0; u < positions; ++u) grad_above[o * positions + u] = padded[o * pitch + u];
   }
@@ -57,8 +60,8 @@ void composition_gradient(int outputs, int positions, int columns, const T* weig
 }  // namespace
 
 template <class T>
-void extract_kernel_one_backward(const GeneratorLayout& layout, const T* grad_kernel, const T* weights,
-                                 const T* saved, T* grad_weights, T* scratch) {
+void extract_kernel_one_backward(const GeneratorLayout& layout, const T* grad_kernel,
+                                 const T* weights, const T* saved, T* grad_weights, T* scratch) {
   const int64_t widest = layout.widest();
   const T one = 1;
   T* grad_product = scratch;
@@ -85,16 +88,16 @@ void extract_kernel_one_backward(const GeneratorLayout& layout, const T* grad_ke
          grad_weights + layout.weight(l), columns);
     if (last) break;
     T* grad_above = grads[l % 2];
-    composition_gradient(outputs, positions, columns, weights + layout.weight(l), grad_product, grad_above,
-                         transposed, padded);
+    composition_gradient(outputs, positions, columns, weights + layout.weight(l), grad_product,
+                         grad_above, transposed, padded);
     grad_composed = grad_above;
   }
 }
 
-#define KGF_INSTANTIATE(T)                                                                          \
-  template void extract_kernel_one<T>(const GeneratorLayout&, const T*, T*, T*, T*);                \
-  template void extract_kernel_one_backward<T>(const GeneratorLayout&, const T*, const T*, const T*, \
-                                               T*, T*);
+#define KGF_INSTANTIATE(T)                                                                 \
+  template void extract_kernel_one<T>(const GeneratorLayout&, const T*, T*, T*, T*);       \
+  template void extract_kernel_one_backward<T>(const GeneratorLayout&, const T*, const T*, \
+                                               const T*, T*, T*);
 
 KGF_INSTANTIATE(float)
 #ifdef KGF_FLOAT64

@@ -9,15 +9,16 @@ void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& 
   KGF_CHECK(out.dtype == DType::float32, "out must be float32, got ", describe(out));
   KGF_CHECK(stream >= 0, "stream must be >= 0, got ", stream);
   const int64_t steps = out.shape[0], problems = out.shape[1];
-  KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ", first, "..",
-            first + steps);
+  KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ",
+            first, "..", first + steps);
   check(seeds, "seeds", DType::int64, {problems});
   if (out.size() == 0) return;
   const int64_t each = out.size() / (steps * problems);
   const auto noise = KGF_PER_LEVEL(noise_of_step);
   parallel_for(steps * problems, [&](int64_t task) {
-    noise(static_cast<uint64_t>(seeds.as<int64_t>()[task % problems]), static_cast<uint32_t>(stream),
-          static_cast<uint32_t>(first + task / problems), 1, false, each, out.as<float>() + task * each);
+    noise(static_cast<uint64_t>(seeds.as<int64_t>()[task % problems]),
+          static_cast<uint32_t>(stream), static_cast<uint32_t>(first + task / problems), 1, false,
+          each, out.as<float>() + task * each);
   });
 }
 

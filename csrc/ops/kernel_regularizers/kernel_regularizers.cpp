@@ -10,7 +10,8 @@ void kernel_regularizers_forward(const Array& kernel, const Array& mask, const A
   const bool wide = is_float64(kernel, "kernel");
   KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] >= 1,
             "kernel must be (N, K, K), got ", describe(kernel));
-  KGF_CHECK(sparse_power > 0 && sparse_power <= 2, "sparse_power must be in (0, 2], got ", sparse_power);
+  KGF_CHECK(sparse_power > 0 && sparse_power <= 2, "sparse_power must be in (0, 2], got ",
+            sparse_power);
   const int64_t problems = kernel.shape[0], side = kernel.shape[1];
   check(mask, "mask", kernel.dtype, {side, side});
   check(weights, "weights", kernel.dtype, {problems, regularizer_terms});

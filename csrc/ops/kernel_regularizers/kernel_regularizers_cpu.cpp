@@ -21,8 +21,8 @@ KGF_INLINE T sign(T value) {
 }  // namespace
 
 template <class T>
-void kernel_regularizers_one(int side, const T* kernel, const T* mask, const T* weights, T sparse_power,
-                             T* loss, T* terms, T* grad) {
+void kernel_regularizers_one(int side, const T* kernel, const T* mask, const T* weights,
+                             T sparse_power, T* loss, T* terms, T* grad) {
   const int count = side * side;
   T total = 0, moment_y = 0, moment_x = 0, bounds = 0, sparse = 0;
   for (int y = 0; y < side; ++y) {
@@ -55,17 +55,18 @@ void kernel_regularizers_one(int side, const T* kernel, const T* mask, const T* 
     for (int x = 0; x < side; ++x) {
       T slope = flat;
       // d(centre of mass)/dk = (position - centre of mass)/Σk
-      if (centre != 0) slope += centre * (off_y * (y - off_y - target) + off_x * (x - off_x - target));
+      if (centre != 0)
+        slope += centre * (off_y * (y - off_y - target) + off_x * (x - off_x - target));
       grad[y * side + x] += slope;
     }
   }
 }
 
-template void kernel_regularizers_one<float>(int, const float*, const float*, const float*, float, float*,
-                                             float*, float*);
+template void kernel_regularizers_one<float>(int, const float*, const float*, const float*, float,
+                                             float*, float*, float*);
 #ifdef KGF_FLOAT64
-template void kernel_regularizers_one<double>(int, const double*, const double*, const double*, double,
-                                              double*, double*, double*);
+template void kernel_regularizers_one<double>(int, const double*, const double*, const double*,
+                                              double, double*, double*, double*);
 #endif
 
 }  // namespace kgf::KGF_SIMD

@@ -12,19 +12,22 @@ namespace {
 void check_photo(const Array& image, const Array& cdf, int64_t channels, int64_t size) {
   KGF_CHECK(image.rank == 3 && (image.dtype == DType::uint8 || image.dtype == DType::float32),
             "images must be uint8 or float32 (C, H, W), got ", describe(image));
-  KGF_CHECK(image.shape[0] == channels, "images must all have ", channels, " channels, got ", describe(image));
-  KGF_CHECK(image.shape[1] >= size && image.shape[2] >= size, "images must be at least size = ", size,
-            " a side, got ", describe(image));
-  check(cdf, "cdfs", DType::float64, {(image.shape[1] - size) / 2 + 1, (image.shape[2] - size) / 2 + 1});
+  KGF_CHECK(image.shape[0] == channels, "images must all have ", channels, " channels, got ",
+            describe(image));
+  KGF_CHECK(image.shape[1] >= size && image.shape[2] >= size,
+            "images must be at least size = ", size, " a side, got ", describe(image));
+  check(cdf, "cdfs", DType::float64,
+        {(image.shape[1] - size) / 2 + 1, (image.shape[2] - size) / 2 + 1});
 }
 
 }  // namespace
 
-void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs, const Array& seeds,
-                  int stream, int64_t first, double noise, const Array& crops, const Array& corners) {
+void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs,
+                  const Array& seeds, int stream, int64_t first, double noise, const Array& crops,
+                  const Array& corners) {
   const int64_t problems = static_cast<int64_t>(images.size());
-  KGF_CHECK(cdfs.size() == images.size(), "cdfs must be as many as images, got ", cdfs.size(), " and ",
-            images.size());
+  KGF_CHECK(cdfs.size() == images.size(), "cdfs must be as many as images, got ", cdfs.size(),
+            " and ", images.size());
   KGF_CHECK(crops.rank == 5, "crops must be (steps, N, C, size, size), got ", describe(crops));
   const int64_t steps = crops.shape[0], channels = crops.shape[2], size = crops.shape[3];
   check(crops, "crops", DType::float32, {-1, problems, -1, size, size});
@@ -33,8 +36,8 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
   KGF_CHECK(size >= 1, "size must be >= 1, got ", size);
   KGF_CHECK(noise >= 0, "noise must be >= 0, got ", noise);
   KGF_CHECK(stream >= 0, "stream must be >= 0, got ", stream);
-  KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ", first, "..",
-            first + steps);
+  KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ",
+            first, "..", first + steps);
   for (int64_t n = 0; n < problems; ++n) check_photo(images[n], cdfs[n], channels, size);
 
   const auto copy_bytes = KGF_PER_LEVEL(copy_crop<uint8_t>);
@@ -45,24 +48,27 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
     const int64_t n = task % problems;
     const uint64_t seed = static_cast<uint64_t>(seeds.as<int64_t>()[n]);
     const uint32_t step = static_cast<uint32_t>(first + task / problems);
-    const double drawn = uniform(philox(seed, 0, step, static_cast<uint32_t>(stream), purpose_corner));
+    const double drawn =
+        uniform(philox(seed, 0, step, static_cast<uint32_t>(stream), purpose_corner));
     const double* cdf = cdfs[n].as<double>();
     const int64_t count = cdfs[n].size(), cols = cdfs[n].shape[1];
-    const int64_t index = std::min<int64_t>(std::upper_bound(cdf, cdf + count, drawn) - cdf, count - 1);
+    const int64_t index =
+        std::min<int64_t>(std::upper_bound(cdf, cdf + count, drawn) - cdf, count - 1);
     int64_t* corner = corners.as<int64_t>() + task * 2;
     corner[0] = index / cols * 2;
     corner[1] = index % cols * 2;
     float* crop = crops.as<float>() + task * crop_size;
     const Array& image = images[n];
     if (image.dtype == DType::uint8) {
-      copy_bytes(image.as<uint8_t>(), image.shape[1], image.shape[2], static_cast<int>(channels), corner[0],
-                 corner[1], static_cast<int>(size), 2 / 255.f, crop);
+      copy_bytes(image.as<uint8_t>(), image.shape[1], image.shape[2], static_cast<int>(channels),
+                 corner[0], corner[1], static_cast<int>(size), 2 / 255.f, crop);
     } else {
-      copy_floats(image.as<float>(), image.shape[1], image.shape[2], static_cast<int>(channels), corner[0],
-                  corner[1], static_cast<int>(size), 2, crop);
+      copy_floats(image.as<float>(), image.shape[1], image.shape[2], static_cast<int>(channels),
+                  corner[0], corner[1], static_cast<int>(size), 2, crop);
     }
     if (noise > 0) {
-      add_noise(seed, static_cast<uint32_t>(stream), step, static_cast<float>(noise), true, crop_size, crop);
+      add_noise(seed, static_cast<uint32_t>(stream), step, static_cast<float>(noise), true,
+                crop_size, crop);
     }
   });
 }

@@ -17,8 +17,9 @@ namespace kgf {
 // images[n] (C, H, W) uint8 in 0..255 or float32 in [0, 1]; cdfs[n] (rows, cols) float64, corner
 // (2·row, 2·col), last element 1; seeds (N) int64 → crops (steps, N, C, size, size) float32,
 // corners (steps, N, 2) int64.
-void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs, const Array& seeds,
-                  int stream, int64_t first, double noise, const Array& crops, const Array& corners);
+void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs,
+                  const Array& seeds, int stream, int64_t first, double noise, const Array& crops,
+                  const Array& corners);
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

@@ -5,8 +5,8 @@
 namespace kgf::KGF_SIMD {
 
 template <class T>
-void copy_crop(const T* image, int64_t height, int64_t width, int channels, int64_t row, int64_t col,
-               int size, float scale, float* crop) {
+void copy_crop(const T* image, int64_t height, int64_t width, int channels, int64_t row,
+               int64_t col, int size, float scale, float* crop) {
   for (int c = 0; c < channels; ++c) {
     for (int y = 0; y < size; ++y) {
       const T* from = image + (c * height + row + y) * width + col;
@@ -16,7 +16,9 @@ void copy_crop(const T* image, int64_t height, int64_t width, int channels, int6
   }
 }
 
-template void copy_crop<uint8_t>(const uint8_t*, int64_t, int64_t, int, int64_t, int64_t, int, float, float*);
-template void copy_crop<float>(const float*, int64_t, int64_t, int, int64_t, int64_t, int, float, float*);
+template void copy_crop<uint8_t>(const uint8_t*, int64_t, int64_t, int, int64_t, int64_t, int,
+                                 float, float*);
+template void copy_crop<float>(const float*, int64_t, int64_t, int, int64_t, int64_t, int, float,
+                               float*);
 
 }  // namespace kgf::KGF_SIMD

@@ -1,8 +1,8 @@
 """The fused ops, registered with torch: definition, CPU implementation, shapes, gradients.
 
-Each op has the name and arguments of its twin in :mod:`kernelgan_fast.ops.reference`, which says what
-it computes. Ops whose backward pass needs more than their inputs return it to torch as a further
-tensor; the functions here drop it. Importing this package loads the extension.
+Each op has the name and arguments of its twin in :mod:`kernelgan_fast.ops.reference`, which says
+what it computes. Ops whose backward pass needs more than their inputs return it to torch as a
+further tensor; the functions here drop it. Importing this package loads the extension.
 """
 
 from kernelgan_fast.ops.library.discriminator import discriminate

@@ -109,7 +109,8 @@ define(
 )
 define(
     "discriminate_backward(Tensor grad_map, Tensor crops, Tensor weights, Tensor out, Tensor saved,"
-    " int features, int size, int blocks, bool needs_crops, bool needs_weights) -> (Tensor, Tensor)",
+    " int features, int size, int blocks, bool needs_crops, bool needs_weights)"
+    " -> (Tensor, Tensor)",
     _discriminate_backward,
     _discriminate_backward_fake,
 )

@@ -34,7 +34,9 @@ def _extract_kernel_setup(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.set_materialize_grads(False)
 
 
-def _extract_kernel_formula(ctx: Any, grad_kernel: Tensor | None, _: Any) -> tuple[Tensor | None, ...]:
+def _extract_kernel_formula(
+    ctx: Any, grad_kernel: Tensor | None, _: Any
+) -> tuple[Tensor | None, ...]:
     if grad_kernel is None:
         return None, None, None
     weights, saved = ctx.saved_tensors
@@ -70,6 +72,7 @@ def extract_kernel(weights: Tensor, sizes: Sequence[int], features: int) -> Tens
     """See :func:`kernelgan_fast.ops.reference.extract_kernel`."""
     kernel: Tensor = ops.extract_kernel(weights, sizes, features)[0]
     return kernel
+
 
 def _kernel_regularizers(
     kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
@@ -119,6 +122,7 @@ def kernel_regularizers(
     """See :func:`kernelgan_fast.ops.reference.kernel_regularizers`."""
     loss, terms, _ = ops.kernel_regularizers(kernel, mask, weights, sparse_power)
     return loss, terms
+
 
 def _downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
     crops, kernel = crops.contiguous(), kernel.contiguous()

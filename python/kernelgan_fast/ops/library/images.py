@@ -18,6 +18,7 @@ def _downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
 
 def _downscale_fake(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     count, channels, height, width = images.shape
+    scale = max(1, scale)  # the extension refuses less, in words
     return images.new_empty((count, channels, -(-height // scale), -(-width // scale)))
 
 
@@ -40,9 +41,7 @@ def _downscale_backward_images(
     grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int
 ) -> Tensor:
     grad_images = images.new_empty(images.shape)
-    native.downscale_backward_images(
-        grad_out.contiguous(), kernel.contiguous(), scale, grad_images
-    )
+    native.downscale_backward_images(grad_out.contiguous(), kernel.contiguous(), scale, grad_images)
     return grad_images
 
 
@@ -50,9 +49,7 @@ def _downscale_backward_kernel(
     grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int
 ) -> Tensor:
     grad_kernel = kernel.new_empty(kernel.shape)
-    native.downscale_backward_kernel(
-        grad_out.contiguous(), images.contiguous(), scale, grad_kernel
-    )
+    native.downscale_backward_kernel(grad_out.contiguous(), images.contiguous(), scale, grad_kernel)
     return grad_kernel
 
 

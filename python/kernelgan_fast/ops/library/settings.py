@@ -41,7 +41,7 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def simd(level: str) -> Iterator[None]:
-    """Runs the ops with another instruction set inside a ``with`` block; see ``info()["simd_levels"]``."""
+    """Runs the ops on another of ``info()["simd_levels"]`` inside a ``with`` block."""
     before = native.simd_level()
     native.set_simd_level(level)
     try:

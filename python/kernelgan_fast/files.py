@@ -1,0 +1,76 @@
+"""Whole files or none: the one way this package writes to disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from kernelgan_fast.errors import OutputError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up: free some space or choose another folder",
+    errno.EACCES: "no permission to write there: choose another folder or change its permissions",
+    errno.EPERM: "no permission to write there: choose another folder or change its permissions",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.ENOENT: "the folder does not exist: create it first",
+    errno.ENOTDIR: "a part of the path is a file, not a folder: choose another folder",
+    errno.EISDIR: "the path is a folder: give a file name",
+    errno.ENAMETOOLONG: "the file name is too long: give a shorter one",
+}
+
+
+def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> None:
+    """Write a file whole or not at all.
+
+    The bytes go to a temporary name in the same folder, which then replaces `path`, so a reader
+    sees the old file or the new one and never a part of either. On any failure, whatever its
+    kind, the temporary file is removed and an old file at `path` is untouched.
+
+    Args:
+        path: the file to write; its folder must exist.
+        write: called once with the open binary file (it can be sought in).
+
+    Raises:
+        OutputError: the operating system refused (disk full, permission, missing folder, ...).
+    """
+    target = Path(path)
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(
+            dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".part"
+        )
+        with os.fdopen(handle, "wb") as stream:
+            write(stream)
+        os.chmod(temporary, _ordinary_mode())
+        os.replace(temporary, target)
+    except BaseException as error:
+        if temporary is not None:
+            _remove_quietly(temporary)
+        if isinstance(error, OSError) and not isinstance(error, OutputError):
+            raise _explained(target, error) from error
+        raise
+
+
+def _ordinary_mode() -> int:
+    # mkstemp makes files only their owner can read; results get what open() would give them.
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _remove_quietly(name: str) -> None:
+    # The first error is the one to report, not a failed clean-up after it.
+    try:
+        os.unlink(name)
+    except OSError:
+        return
+
+
+def _explained(target: Path, error: OSError) -> OutputError:
+    cause = _ADVICE.get(error.errno or 0, error.strerror or str(error))
+    return OutputError(f"cannot write {target}: {cause}")

@@ -1,0 +1,164 @@
+"""The value this package is about: one downscaling kernel, and what it is for."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelgan_fast.errors import InputError
+
+CONVENTION = "correlation, centre of mass at k//2 + (scale - k%2)/2"
+
+_SUM_TOLERANCE = 1e-6
+
+
+class Widths(NamedTuple):
+    """Standard deviations of a kernel along its main axes.
+
+    Attributes:
+        major: along the wider axis, HR pixels.
+        minor: across it, HR pixels.
+        angle: of the wider axis against the rows, degrees in [-90, 90), counter-clockwise as
+            seen on the screen (0 lies flat, 45 rises to the right).
+    """
+
+    major: float
+    minor: float
+    angle: float
+
+
+def moments(array: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Compute centre of mass and covariance.
+
+    Args:
+        array: (rows, cols) whose sum is not 0.
+
+    Returns:
+        The centre (2,) in index coordinates and the covariance (2, 2) in px², both (row, col).
+    """
+    rows, cols = np.indices(array.shape, dtype=np.float64)
+    total = array.sum()
+    centre = np.array([(rows * array).sum(), (cols * array).sum()]) / total
+    y, x = rows - centre[0], cols - centre[1]
+    mixed = (y * x * array).sum()
+    covariance = np.array([[(y * y * array).sum(), mixed], [mixed, (x * x * array).sum()]]) / total
+    return centre, covariance
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BlurKernel:
+    """A downscaling kernel: LR = correlate(HR, array)[::scale, ::scale].
+
+    Two kernels are equal when array and scale are.
+
+    Args:
+        array: (k, k), k odd, finite, sum 1 within 1e-6; kept as a read-only float64 copy.
+        scale: how many times smaller the LR image is, an integer of at least 1.
+        convention: how the array is meant; see `kernelgan_fast.kernels.geometry`.
+        provenance: where the kernel comes from; a mapping that JSON can hold, copied.
+
+    Raises:
+        InputError: one of these does not hold.
+    """
+
+    array: NDArray[np.float64]
+    scale: int = 2
+    convention: str = CONVENTION
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        array = _checked_array(self.array)
+        array.setflags(write=False)
+        object.__setattr__(self, "array", array)
+        object.__setattr__(self, "scale", _checked_scale(self.scale))
+        object.__setattr__(self, "provenance", _checked_provenance(self.provenance))
+
+    @property
+    def size(self) -> int:
+        """The side k of the array."""
+        return int(self.array.shape[0])
+
+    @property
+    def centre_of_mass(self) -> tuple[float, float]:
+        """(row, col) in index coordinates, HR pixels."""
+        row, col = moments(self.array)[0]
+        return float(row), float(col)
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """(2, 2) in px², order (row, col)."""
+        return moments(self.array)[1]
+
+    @property
+    def widths(self) -> Widths:
+        """Standard deviations along the main axes; 0 where negative lobes outweigh the rest."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        minor, major = (math.sqrt(max(float(value), 0.0)) for value in values)
+        row, col = (float(part) for part in vectors[:, 1])
+        if math.isclose(minor, major, rel_tol=1e-9):
+            return Widths(major, minor, 0.0)
+        angle = math.degrees(math.atan2(-row, col))  # rows grow downwards
+        return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BlurKernel):
+            return NotImplemented
+        return self.scale == other.scale and np.array_equal(self.array, other.array)
+
+    def __hash__(self) -> int:
+        # + 0.0 makes a negative zero, which compares equal, hash equal.
+        return hash((self.scale, self.size, (self.array + 0.0).tobytes()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only mapping cannot be pickled; the constructor makes it again.
+        return BlurKernel, (self.array, self.scale, self.convention, dict(self.provenance))
+
+    def __repr__(self) -> str:
+        major, minor, angle = self.widths
+        return (
+            f"BlurKernel({self.size}x{self.size}, scale={self.scale}, "
+            f"sigma {major:.2f} x {minor:.2f} px at {round(angle)} degrees)"
+        )
+
+
+def _checked_array(values: Any) -> NDArray[np.float64]:
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"a kernel must be an array of numbers: {error}") from error
+    if array.ndim != 2 or array.shape[0] != array.shape[1]:
+        raise InputError(f"a kernel must be a square array, got shape {array.shape}")
+    if array.shape[0] % 2 == 0:
+        raise InputError(
+            f"a kernel must have an odd side, got {array.shape}; "
+            "pad it with a zero row on top and a zero column on the left"
+        )
+    if not np.isfinite(array).all():
+        raise InputError("a kernel must be finite, got NaN or infinity; estimate it again")
+    total = float(array.sum())
+    if abs(total - 1.0) > _SUM_TOLERANCE:
+        raise InputError(f"a kernel must sum to 1, got {total:.9g}; divide it by its sum")
+    return array
+
+
+def _checked_scale(scale: Any) -> int:
+    if isinstance(scale, bool) or not isinstance(scale, (int, np.integer)) or scale < 1:
+        raise InputError(f"scale must be an integer of at least 1, got {scale!r}; use 2 or 4")
+    return int(scale)
+
+
+def _checked_provenance(provenance: Any) -> Mapping[str, Any]:
+    if not isinstance(provenance, Mapping):
+        raise InputError(f"provenance must be a mapping, got {type(provenance).__name__}")
+    try:
+        copy = json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"provenance must be something JSON can hold: {error}") from error
+    return MappingProxyType(copy)

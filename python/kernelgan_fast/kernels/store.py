@@ -1,0 +1,221 @@
+"""Kernels on disk: .npy, .mat, .json and .png out; .npy, .mat and .json in.
+
+A file is written whole or not at all, and the same kernel gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.files import atomic_write
+from kernelgan_fast.kernels.blur_kernel import CONVENTION, BlurKernel
+from kernelgan_fast.kernels.picture import save_picture
+
+# The names under which SRMD, USRNet, ZSSR, KernelGAN and kernel pools keep theirs.
+MAT_VARIABLES = ("Kernel", "ker", "kernel", "kernels")
+
+# Stored kernels are often float32 or rounded; further off than this it is not a blur kernel.
+_SUM_TOLERANCE = 0.01
+_EXACT_SUM = 1e-6
+
+# The 116 bytes of text a .mat file starts with; scipy would put the time of day there.
+_MAT_HEADER = b"MATLAB 5.0 MAT-file, written by kernelgan-fast".ljust(116)
+
+
+def save(kernel: BlurKernel, path: str | os.PathLike[str]) -> None:
+    """Write a kernel in the format its suffix names.
+
+    .npy   the float64 array alone
+    .mat   variables `Kernel` (float64) and `scale`
+    .json  array, scale, convention, provenance and statistics
+    .png   a picture for the eye; it cannot be read back
+
+    Args:
+        kernel: the kernel.
+        path: the file; its folder must exist. An old file there is replaced.
+
+    Raises:
+        InputError: another suffix.
+        OutputError: the file could not be written; an old one is untouched.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".png":
+        save_picture(kernel, path)
+        return
+    if suffix not in _WRITERS:
+        raise InputError(f"{path}: a kernel is saved as .npy, .mat, .json or .png, got '{suffix}'")
+    write = _WRITERS[suffix]
+    atomic_write(path, lambda stream: write(kernel, stream))
+
+
+def load(
+    path: str | os.PathLike[str], *, scale: int | None = None, index: int | None = None
+) -> BlurKernel:
+    """Read a kernel, ours or another program's, as it is stored: it is not centred again.
+
+    An even-sized kernel gets a zero row on top and a zero column on the left: its middle then
+    sits half a pixel after the centre tap, where the half-pixel rule wants it. A sum that misses
+    1 by rounding (up to 1 %) is made 1.
+
+    Args:
+        path: .npy, .json, or .mat (variable `Kernel`, `ker`, `kernel` or `kernels`).
+        scale: needed where the file does not say it (every .npy, most .mat files).
+        index: which kernel to take of a file that holds several, from 0.
+
+    Raises:
+        InputError: missing or damaged file, no kernel in it, several without `index`, no scale
+            or another one than the file's, not square, not finite, or a sum far from 1.
+    """
+    name = os.fspath(path)
+    suffix = Path(name).suffix.lower()
+    if suffix not in _READERS:
+        raise InputError(f"{name}: a kernel is read from .npy, .mat or .json, got '{suffix}'")
+    try:
+        arrays, stored_scale, provenance = _READERS[suffix](name)
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file; check the path") from error
+    except Exception as error:
+        # numpy, scipy and json answer damaged files with errors of many kinds.
+        raise InputError(f"{name}: not a readable {suffix} file ({error})") from error
+    array = _normalised(_odd(_chosen(arrays, index, name)), name)
+    return BlurKernel(array, _agreed_scale(scale, stored_scale, name), provenance=provenance)
+
+
+def _write_npy(kernel: BlurKernel, stream: BinaryIO) -> None:
+    np.save(stream, kernel.array, allow_pickle=False)
+
+
+def _write_mat(kernel: BlurKernel, stream: BinaryIO) -> None:
+    from scipy.io import savemat
+
+    buffer: Any = io.BytesIO()
+    savemat(buffer, {"Kernel": kernel.array, "scale": float(kernel.scale)})
+    stream.write(_MAT_HEADER + buffer.getvalue()[len(_MAT_HEADER) :])
+
+
+def _write_json(kernel: BlurKernel, stream: BinaryIO) -> None:
+    widths = kernel.widths
+    statistics = {
+        "size": kernel.size,
+        "centre_of_mass": list(kernel.centre_of_mass),
+        "covariance": kernel.covariance.tolist(),
+        "sigma_major": widths.major,
+        "sigma_minor": widths.minor,
+        "angle_degrees": widths.angle,
+    }
+    rows = ",\n    ".join(json.dumps(row) for row in kernel.array.tolist())
+    fields = [
+        f'"scale": {kernel.scale}',
+        f'"convention": {json.dumps(kernel.convention)}',
+        f'"provenance": {json.dumps(dict(kernel.provenance))}',
+        f'"statistics": {json.dumps(statistics)}',
+        f'"kernel": [\n    {rows}\n  ]',
+    ]
+    stream.write(("{\n  " + ",\n  ".join(fields) + "\n}\n").encode())
+
+
+_Stored = tuple[list[Any], int | None, dict[str, Any]]
+
+
+def _read_npy(name: str) -> _Stored:
+    return _split(np.load(name, allow_pickle=False)), None, {}
+
+
+def _read_json(name: str) -> _Stored:
+    document = json.loads(Path(name).read_text(encoding="utf-8"))
+    if not isinstance(document, dict) or "kernel" not in document:
+        raise InputError(f'{name}: a kernel file must hold an object with "kernel"; check the path')
+    convention = document.get("convention", CONVENTION)
+    if convention != CONVENTION:
+        raise InputError(f"{name}: the convention must be '{CONVENTION}', got '{convention}'")
+    array = np.array(document["kernel"], dtype=np.float64)
+    return _split(array), document.get("scale"), document.get("provenance", {})
+
+
+def _read_mat(name: str) -> _Stored:
+    from scipy.io import loadmat
+
+    try:
+        content = loadmat(name)
+    except NotImplementedError as error:
+        raise InputError(
+            f"{name}: a MATLAB 7.3 file, which is not read here; save it with '-v7'"
+        ) from error
+    stored = [content[key] for key in MAT_VARIABLES if key in content]
+    if not stored:
+        names = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
+        raise InputError(
+            f"{name}: no variable {', '.join(MAT_VARIABLES)} in it, only {names}; rename it"
+        )
+    scale = content.get("scale")
+    return _split(stored[0]), None if scale is None else int(np.ravel(scale)[0]), {}
+
+
+def _split(array: NDArray[Any]) -> list[Any]:
+    """Take a cell array, a (k, k, N) or an (N, k, k) stack apart; one kernel is a list of one."""
+    if array.dtype == object:
+        return [cell for item in array.ravel() for cell in _split(np.asarray(item))]
+    if array.ndim != 3:
+        return [array]
+    return list(np.moveaxis(array, -1, 0) if array.shape[0] == array.shape[1] else array)
+
+
+def _chosen(arrays: list[Any], index: int | None, name: str) -> NDArray[np.float64]:
+    if index is None and len(arrays) > 1:
+        raise InputError(
+            f"{name}: holds {len(arrays)} kernels; say which with index=0 to {len(arrays) - 1}"
+        )
+    if not 0 <= (index or 0) < len(arrays):
+        raise InputError(f"{name}: index must be 0 to {len(arrays) - 1}, got {index}")
+    array: NDArray[np.float64] = np.asarray(arrays[index or 0])
+    if array.dtype.kind not in "fiu" or array.ndim != 2 or 0 in array.shape:
+        raise InputError(
+            f"{name}: a kernel must be a square array of numbers, "
+            f"got shape {array.shape} of {array.dtype}"
+        )
+    return array.astype(np.float64)
+
+
+def _odd(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    even = array.shape[0] == array.shape[1] and array.shape[0] % 2 == 0
+    return np.pad(array, ((1, 0), (1, 0))) if even else array
+
+
+def _normalised(array: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    total = float(array.sum())
+    if not abs(total - 1.0) <= _SUM_TOLERANCE:
+        raise InputError(
+            f"{name}: a kernel must sum to 1, got {total:.6g}; divide it by its sum if it is one"
+        )
+    return array if abs(total - 1.0) <= _EXACT_SUM else array / total
+
+
+def _agreed_scale(asked: int | None, stored: int | None, name: str) -> int:
+    if asked is None and stored is None:
+        raise InputError(f"{name}: the file does not say its scale; give scale=2 or scale=4")
+    if asked is not None and stored is not None and asked != stored:
+        raise InputError(f"{name}: the kernel is for scale {stored}, not {asked}; leave scale out")
+    return asked if stored is None else stored  # type: ignore[return-value]
+
+
+_WRITERS: dict[str, Callable[[BlurKernel, BinaryIO], None]] = {
+    ".npy": _write_npy,
+    ".mat": _write_mat,
+    ".json": _write_json,
+}
+_READERS: dict[str, Callable[[str], _Stored]] = {
+    ".npy": _read_npy,
+    ".mat": _read_mat,
+    ".json": _read_json,
+}

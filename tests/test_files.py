@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from kernelgan_fast.errors import OutputError
+from kernelgan_fast.files import atomic_write
+
+
+def write_new(stream: BinaryIO) -> None:
+    stream.write(b"new")
+
+
+def fail_half_way(stream: BinaryIO) -> None:
+    stream.write(b"ne")
+    raise RuntimeError("half way")
+
+
+def test_writes_the_file_and_nothing_else(tmp_path: Path) -> None:
+    atomic_write(tmp_path / "a.bin", write_new)
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_replaces_an_old_file(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old and longer")
+    atomic_write(str(tmp_path / "a.bin"), write_new)
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_new_files_get_the_ordinary_mode(tmp_path: Path) -> None:
+    (tmp_path / "ordinary").write_bytes(b"")
+    atomic_write(tmp_path / "a.bin", write_new)
+    assert (tmp_path / "a.bin").stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_a_failure_half_way_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+    with pytest.raises(RuntimeError, match="half way"):
+        atomic_write(tmp_path / "a.bin", fail_half_way)
+    assert (tmp_path / "a.bin").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_an_interrupt_leaves_no_temporary_file(tmp_path: Path) -> None:
+    def interrupted(stream: BinaryIO) -> None:
+        stream.write(b"ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write(tmp_path / "a.bin", interrupted)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "quota"),
+        (errno.EACCES, "no permission"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, os.strerror(errno.EIO)),
+    ],
+)
+def test_the_system_s_refusals_are_explained(tmp_path: Path, number: int, words: str) -> None:
+    def refused(stream: BinaryIO) -> None:
+        stream.write(b"ne")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(OutputError, match=words) as caught:
+        atomic_write(tmp_path / "a.bin", refused)
+    assert str(tmp_path / "a.bin") in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the folder does not exist"):
+        atomic_write(tmp_path / "missing" / "a.bin", write_new)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="not a folder"):
+        atomic_write(tmp_path / "file" / "a.bin", write_new)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="the path is a folder"):
+        atomic_write(tmp_path / "folder", write_new)
+    assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_a_failed_clean_up_does_not_hide_the_first_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stuck(name: str) -> None:
+        raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr(os, "unlink", stuck)
+    with pytest.raises(RuntimeError, match="half way"):
+        atomic_write(tmp_path / "a.bin", fail_half_way)
+
+
+def test_our_own_errors_pass_unchanged(tmp_path: Path) -> None:
+    def refused(stream: BinaryIO) -> None:
+        raise OutputError("already explained")
+
+    with pytest.raises(OutputError, match=r"^already explained$"):
+        atomic_write(tmp_path / "a.bin", refused)

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from image_writers import png, tiff
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from kernelgan_fast import images
+from kernelgan_fast.errors import ImageError
+from kernelgan_fast.images import find_images, read_image
+
+Array = NDArray[Any]
+GREY = "grey photo: one channel serves as all three"
+ALPHA = "alpha channel ignored"
+
+
+@pytest.fixture
+def pixels() -> Array:
+    return np.random.default_rng(0).integers(0, 256, (24, 30, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def deep() -> Array:
+    return np.random.default_rng(1).integers(0, 65536, (24, 30, 4)).astype(np.uint16)
+
+
+def saved(folder: Path, name: str, array: Array | Image.Image, **options: Any) -> Path:
+    image = array if isinstance(array, Image.Image) else Image.fromarray(array)
+    image.save(folder / name, **options)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.png", {}),
+        ("a.webp", {"lossless": True}),
+        ("a.tif", {}),
+        ("a.tiff", {"compression": "tiff_lzw"}),
+        ("a.bmp", {}),
+    ],
+)
+def test_eight_bits_stay_as_they_are(
+    tmp_path: Path, pixels: Array, name: str, options: dict[str, Any]
+) -> None:
+    path = saved(tmp_path, name, pixels, **options)
+    photo = read_image(path)
+    assert photo.pixels.dtype == np.uint8
+    assert photo.pixels.flags.c_contiguous
+    assert photo.pixels.flags.writeable  # torch.from_numpy warns of anything else
+    assert photo.notes == ()
+    assert photo.source == str(path)
+    np.testing.assert_array_equal(photo.pixels, pixels)
+
+
+def test_jpeg_is_what_pillow_decodes(tmp_path: Path, pixels: Array) -> None:
+    path = saved(tmp_path, "a.jpg", pixels)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(read_image(str(path)).pixels, np.asarray(image))
+
+
+def test_the_content_decides_not_the_extension(tmp_path: Path, pixels: Array) -> None:
+    path = saved(tmp_path, "a.png", pixels).rename(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(read_image(path).pixels, pixels)
+
+
+def test_a_phone_s_file_of_several_pictures_gives_the_first(tmp_path: Path, pixels: Array) -> None:
+    first, second = Image.fromarray(pixels), Image.fromarray(255 - pixels)
+    path = saved(tmp_path, "a.jpg", first, format="MPO", save_all=True, append_images=[second])
+    with Image.open(path) as image:
+        assert image.format == "MPO"
+        np.testing.assert_array_equal(read_image(path).pixels, np.asarray(image))
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "notes"),
+    [
+        ("L", "a.png", (GREY,)),
+        ("L", "a.jpg", (GREY,)),
+        ("LA", "a.png", (ALPHA, GREY)),
+        ("RGBA", "a.png", (ALPHA,)),
+        ("1", "a.png", ("black and white converted to RGB",)),
+        ("P", "a.png", ("palette colours converted to RGB",)),
+        ("P", "a.bmp", ("palette colours converted to RGB",)),
+        ("CMYK", "a.jpg", ("CMYK (without its colour profile) converted to RGB",)),
+    ],
+)
+def test_other_colours_become_rgb_and_are_noted(
+    tmp_path: Path, pixels: Array, mode: str, name: str, notes: tuple[str, ...]
+) -> None:
+    path = saved(tmp_path, name, Image.fromarray(pixels).convert(mode))
+    photo = read_image(path)
+    assert photo.notes == notes
+    assert photo.pixels.dtype == np.uint8
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+
+
+def test_a_palette_with_transparency(tmp_path: Path, pixels: Array) -> None:
+    image = Image.fromarray(pixels).quantize(16)
+    path = saved(tmp_path, "a.png", image, transparency=bytes(range(16)))
+    photo = read_image(path)
+    assert photo.notes == ("palette colours converted to RGB", ALPHA)
+    np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
+
+
+def test_colours_without_an_rgb_form_are_refused(tmp_path: Path, pixels: Array) -> None:
+    path = saved(tmp_path, "a.tif", Image.fromarray(np.ascontiguousarray(pixels)).convert("LAB"))
+    with pytest.raises(ImageError, match="colour mode LAB"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("kind", ["png", "tiff <", "tiff >", "packed tiff <", "packed tiff >"])
+def test_all_16_bits_are_kept(tmp_path: Path, deep: Array, kind: str, channels: int) -> None:
+    array = deep[:, :, :channels]
+    content = png(array) if kind == "png" else tiff(array, order=kind[-1], packed="packed" in kind)
+    (tmp_path / "a").write_bytes(content)
+    photo = read_image(tmp_path / "a")
+    wanted = array[:, :, :3].astype(np.float32) / np.float32(65535)
+    assert photo.pixels.dtype == np.float32
+    assert photo.pixels.shape == (24, 30, 3)
+    np.testing.assert_array_equal(photo.pixels, np.broadcast_to(wanted, (24, 30, 3)))
+    assert photo.notes == {1: (GREY,), 3: (), 4: (ALPHA,)}[channels]
+
+
+def test_16_bits_with_alpha_on_grey_are_read_as_8_and_noted(tmp_path: Path, deep: Array) -> None:
+    (tmp_path / "a.png").write_bytes(png(deep[:, :, :2]))
+    photo = read_image(tmp_path / "a.png")
+    assert photo.notes == ("its 16 bits a channel were read as 8", ALPHA)
+    np.testing.assert_array_equal(photo.pixels[:, :, 1], deep[:, :, 0] >> 8)
+
+
+def test_deep_tiffs_in_separate_planes_are_refused(tmp_path: Path, deep: Array) -> None:
+    # Pillow decodes these without complaint to noise.
+    (tmp_path / "a.tif").write_bytes(tiff(deep[:, :, :3], planar=2))
+    with pytest.raises(ImageError, match="separate colour planes"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_wide_integers_count_as_16_bits_if_they_fit(tmp_path: Path) -> None:
+    values = np.array([[0, 65535], [1, 2]], dtype=np.int32)
+    photo = read_image(saved(tmp_path, "a.tif", values))
+    np.testing.assert_array_equal(photo.pixels[:, :, 0], values.astype(np.float32) / 65535)
+    with pytest.raises(ImageError, match=r"must lie in 0..65535, got 0..131070"):
+        read_image(saved(tmp_path, "b.tif", values * 2))
+
+
+def test_floating_point_tiffs_hold_0_to_1(tmp_path: Path) -> None:
+    values = np.array([[0, 0.25], [0.5, 1]], dtype=np.float32)
+    photo = read_image(saved(tmp_path, "a.tif", values))
+    np.testing.assert_array_equal(photo.pixels[:, :, 2], values)
+    with pytest.raises(ImageError, match=r"got 0..255; divide by 255"):
+        read_image(saved(tmp_path, "b.tif", values * 255))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
+def test_exif_orientation_is_honoured(
+    tmp_path: Path, pixels: Array, name: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(tmp_path, name, pixels, exif=exif)
+    photo = read_image(path)
+    with Image.open(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        np.testing.assert_array_equal(photo.pixels, np.asarray(upright))
+    assert photo.pixels.flags.c_contiguous
+    turned = ("turned upright as its EXIF orientation says",)
+    assert photo.notes == (turned if orientation > 1 else ())
+
+
+def test_a_deep_tiff_is_turned_too(tmp_path: Path, deep: Array) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(deep[:, :, :3], orientation=6))
+    wanted = np.rot90(deep[:, :, :3], -1).astype(np.float32) / np.float32(65535)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").pixels, wanted)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif"])
+def test_animations_and_pages_are_refused(tmp_path: Path, pixels: Array, name: str) -> None:
+    more = [Image.fromarray(255 - pixels)]
+    path = saved(tmp_path, name, pixels, save_all=True, append_images=more)
+    with pytest.raises(ImageError, match="an animation or a file of 2 pages"):
+        read_image(path)
+
+
+def test_too_many_pixels_are_refused_before_decoding(tmp_path: Path) -> None:
+    content = bytearray(png(np.zeros((1, 1, 3), np.uint16)))
+    content[16:24] = struct.pack(">II", 100_000, 50_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    (tmp_path / "bomb.png").write_bytes(content)
+    with pytest.raises(ImageError, match=r"250,000,000 pixels.*5,000,000,000.*raise max_pixels"):
+        read_image(tmp_path / "bomb.png")
+
+
+def test_the_limit_is_ours_and_pillow_s_setting_stays(tmp_path: Path, pixels: Array) -> None:
+    path = saved(tmp_path, "a.png", pixels)
+    before = Image.MAX_IMAGE_PIXELS
+    assert read_image(path, max_pixels=24 * 30).pixels.shape == (24, 30, 3)
+    with pytest.raises(ImageError, match="may have 719 pixels, this one claims 30 x 24 = 720"):
+        read_image(path, max_pixels=719)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_photo_past_pillow_s_own_limit_is_read_without_a_warning(
+    tmp_path: Path, pixels: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert read_image(saved(tmp_path, "a.png", pixels)).pixels.shape == (24, 30, 3)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "b.tif", "a.bmp"])
+def test_files_cut_short_are_refused(tmp_path: Path, pixels: Array, name: str) -> None:
+    options = {"compression": "tiff_lzw"} if name == "b.tif" else {}
+    content = saved(tmp_path, name, pixels, **options).read_bytes()
+    for length in (4, 30, len(content) // 2, len(content) - 60):
+        (tmp_path / name).write_bytes(content[:length])
+        with pytest.raises(ImageError, match=r"cut short|not a PNG"):
+            read_image(tmp_path / name)
+
+
+def test_noise_is_refused(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for head in (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"BM", b"RIFF\0\0\0\0WEBP"):
+        (tmp_path / "a").write_bytes(head + rng.bytes(500))
+        with pytest.raises(ImageError):
+            read_image(tmp_path / "a")
+
+
+def test_what_is_no_photo_is_refused_in_words(tmp_path: Path, pixels: Array) -> None:
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.png").write_text("no photo", encoding="utf-8")
+    saved(tmp_path, "a.gif", Image.fromarray(pixels))
+    for name, words in {
+        "missing.png": "no such file",
+        "empty.png": "the file is empty",
+        "text.png": "not a PNG, JPEG, WebP, TIFF or BMP image",
+        "a.gif": "not a PNG, JPEG, WebP, TIFF or BMP image",
+        ".": "a folder, not an image",
+    }.items():
+        with pytest.raises(ImageError, match=words):
+            read_image(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(PermissionError(13, "denied"), "no permission"), (MemoryError(), "not enough memory")],
+)
+def test_the_system_s_refusals_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
+) -> None:
+    def refused(*_: Any) -> None:
+        raise error
+
+    path = saved(tmp_path, "a.png", np.zeros((4, 4, 3), np.uint8))
+    monkeypatch.setattr(images, "_decode", refused)
+    with pytest.raises(ImageError, match=words):
+        read_image(path)
+
+
+MEASURE = """
+import resource, sys
+from kernelgan_fast.images import read_image
+from PIL import PngImagePlugin
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+photo = read_image(sys.argv[1])
+print(photo.pixels.dtype, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is counted in other units there")
+def test_large_photos_are_not_copied_about(tmp_path: Path) -> None:
+    # 3 bytes a pixel in the end; on the way Pillow's 4 and one copy of the 3.
+    large = np.kron(np.eye(30, 40, dtype=np.uint8) * 200, np.ones((100, 100), np.uint8))
+    path = saved(tmp_path, "a.png", np.repeat(large[:, :, None], 3, axis=2))
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    dtype, kibibytes = result.stdout.split()
+    assert dtype == "uint8"
+    assert int(kibibytes) * 1024 < 11 * large.size
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.png", "a.JPG", "c.txt", ".hidden.png", "sub/d.tiff", "weird[1].bmp"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    return tmp_path
+
+
+def names(paths: list[Path], root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        (["."], ["a.JPG", "b.png", "weird[1].bmp"]),
+        (["*.png"], ["b.png"]),
+        (["**/*"], ["a.JPG", "b.png", "sub/d.tiff", "weird[1].bmp"]),
+        (["sub", "b.png", "./b.png", "sub/../b.png"], ["b.png", "sub/d.tiff"]),
+        (["c.txt"], ["c.txt"]),
+        (["weird[1].bmp"], ["weird[1].bmp"]),
+    ],
+)
+def test_files_folders_and_patterns(tree: Path, inputs: list[str], found: list[str]) -> None:
+    assert names(find_images([tree / item for item in inputs]), tree) == found
+    assert names(find_images([str(tree / item) for item in reversed(inputs)]), tree) == found
+
+
+@pytest.mark.parametrize("item", ["missing.png", "missing/*.png", "*.txt", "folder.png"])
+def test_an_input_without_images_is_named(tree: Path, item: str) -> None:
+    with pytest.raises(ImageError, match="no image found there") as caught:
+        find_images([tree / "b.png", tree / item])
+    assert str(tree / item) in str(caught.value)
+
+
+def test_no_input_at_all() -> None:
+    with pytest.raises(ImageError, match="no photo was given"):
+        find_images([])
+
+
+def test_the_writer_of_these_tests_writes_tiffs(pixels: Array) -> None:
+    with Image.open(io.BytesIO(tiff(pixels))) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
