@@ -14,11 +14,11 @@ void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& 
   check(seeds, "seeds", DType::int64, {problems});
   if (out.size() == 0) return;
   const int64_t each = out.size() / (steps * problems);
-  const auto noise = KGF_PER_LEVEL(noise_of_step);
+  const auto noise = KGF_PER_LEVEL(gaussian_noise_one);
   parallel_for(steps * problems, [&](int64_t task) {
     noise(static_cast<uint64_t>(seeds.as<int64_t>()[task % problems]),
-          static_cast<uint32_t>(stream), static_cast<uint32_t>(first + task / problems), 1, false,
-          each, out.as<float>() + task * each);
+          static_cast<uint32_t>(stream), static_cast<uint32_t>(first + task / problems), each,
+          out.as<float>() + task * each);
   });
 }
 

@@ -1,7 +1,7 @@
 // gaussian_noise: independent N(0, 1) numbers for every problem and step, from counters.
 //
 // Element i of a step comes from block i/4 of Philox with key seed and counter
-// (block, step, stream, purpose_noise); see core/normal.h.
+// (block, step, stream, purpose_noise); see core/noise.h.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,7 @@ void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& 
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(
-// out[i] (+)= deviation · noise, i < count.
-void noise_of_step(uint64_t seed, uint32_t stream, uint32_t step, float deviation, bool add, int64_t count,
-                   float* out);
+void gaussian_noise_one(uint64_t seed, uint32_t stream, uint32_t step, int64_t count, float* out);
 )
 // clang-format on
 

@@ -4,7 +4,6 @@
 
 #include "core/philox.h"
 #include "core/thread_pool.h"
-#include "ops/gaussian_noise/gaussian_noise.h"
 
 namespace kgf {
 namespace {
@@ -40,9 +39,9 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
             first, "..", first + steps);
   for (int64_t n = 0; n < problems; ++n) check_photo(images[n], cdfs[n], channels, size);
 
-  const auto copy_bytes = KGF_PER_LEVEL(copy_crop<uint8_t>);
-  const auto copy_floats = KGF_PER_LEVEL(copy_crop<float>);
-  const auto add_noise = KGF_PER_LEVEL(noise_of_step);
+  const auto copy_bytes = KGF_PER_LEVEL(sample_crops_copy<uint8_t>);
+  const auto copy_floats = KGF_PER_LEVEL(sample_crops_copy<float>);
+  const auto add_noise = KGF_PER_LEVEL(sample_crops_noise);
   const int64_t crop_size = channels * size * size;
   parallel_for(steps * problems, [&](int64_t task) {
     const int64_t n = task % problems;
@@ -67,8 +66,8 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
                   corner[0], corner[1], static_cast<int>(size), 2, crop);
     }
     if (noise > 0) {
-      add_noise(seed, static_cast<uint32_t>(stream), step, static_cast<float>(noise), true,
-                crop_size, crop);
+      add_noise(seed, static_cast<uint32_t>(stream), step, static_cast<float>(noise), crop_size,
+                crop);
     }
   });
 }

@@ -25,8 +25,11 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
 KGF_DECLARE_PER_LEVEL(
 // One crop: values·scale - 1.
 template <class T>
-void copy_crop(const T* image, int64_t height, int64_t width, int channels, int64_t row, int64_t col,
-               int size, float scale, float* crop);
+void sample_crops_copy(const T* image, int64_t height, int64_t width, int channels, int64_t row,
+                       int64_t col, int size, float scale, float* crop);
+// crop += deviation · N(0, 1)
+void sample_crops_noise(uint64_t seed, uint32_t stream, uint32_t step, float deviation, int64_t count,
+                        float* crop);
 )
 // clang-format on
 

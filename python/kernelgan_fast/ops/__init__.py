@@ -1,8 +1,8 @@
 """The operations of training and of applying kernels, each twice.
 
-``native`` is fused C++ and needs the compiled extension, ``reference`` is plain torch. Both have the
-same functions with the same arguments, so either can be handed to the trainer; both load on first
-use.
+``native`` is fused C++ and needs the compiled extension, ``reference`` is plain torch. Both have
+the same functions with the same arguments, so either can be handed to the trainer; both load on
+first use.
 """
 
 from __future__ import annotations
