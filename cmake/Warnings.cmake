@@ -1,0 +1,16 @@
+# kgf_set_warnings(<interface target>): the warnings and sanitizers of all our own code.
+function(kgf_set_warnings target)
+  if(MSVC)
+    target_compile_options(${target} INTERFACE /W4 $<$<BOOL:${KGF_WERROR}>:/WX>)
+    return()
+  endif()
+  target_compile_options(
+    ${target} INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+                        $<$<BOOL:${KGF_WERROR}>:-Werror>)
+  if(KGF_SANITIZE)
+    # A report must fail the run, so nothing is recovered from.
+    set(sanitize -fsanitize=${KGF_SANITIZE} -fno-sanitize-recover=all)
+    target_compile_options(${target} INTERFACE ${sanitize} -fno-omit-frame-pointer -g)
+    target_link_options(${target} INTERFACE ${sanitize})
+  endif()
+endfunction()

@@ -1,0 +1,50 @@
+"""Estimate the downscaling kernel of a photo by training a tiny GAN on that photo alone.
+
+Every name is loaded when it is first used, so that importing the package does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernelgan_fast import errors
+    from kernelgan_fast.api import Estimate, estimate
+    from kernelgan_fast.config import TrainConfig, profile
+    from kernelgan_fast.kernels.blur_kernel import BlurKernel
+
+    __version__: str
+
+__all__ = ["BlurKernel", "Estimate", "TrainConfig", "__version__", "errors", "estimate", "profile"]
+
+_HOMES = {
+    "BlurKernel": "kernels.blur_kernel",
+    "Estimate": "api",
+    "TrainConfig": "config",
+    "estimate": "api",
+    "profile": "config",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
+    if name == "errors":
+        return import_module(f"{__name__}.errors")
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("kernelgan-fast")
+    except PackageNotFoundError:  # run from a checkout by PYTHONPATH, nothing installed
+        return "0+not.installed"

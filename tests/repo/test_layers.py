@@ -1,0 +1,162 @@
+"""Imports and includes run one way: outside to inside, never back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "python" / "kernelgan_fast"
+CSRC = ROOT / "csrc"
+
+# What each room of the package may import. "package" is `import kernelgan_fast` itself, for its
+# version; inside a room imports are free. The BlurKernel value is a room of its own.
+MAY_IMPORT = {
+    "__init__": {"api", "config", "errors", "kernels.blur_kernel"},
+    "__main__": {"cli"},
+    "cli": {"api", "config", "errors", "kernels", "kernels.blur_kernel", "ops", "package", "runs"},
+    "api": {"config", "errors", "kernels.blur_kernel", "package", "runs"},
+    "runs": {
+        "config",
+        "crops",
+        "errors",
+        "files",
+        "gan",
+        "images",
+        "kernels",
+        "kernels.blur_kernel",
+        "ops",
+        "package",
+    },
+    "gan": {"config", "crops", "errors", "ops"},
+    "kernels": {"config", "errors", "files", "kernels.blur_kernel", "ops"},
+    "crops": {"config", "errors", "ops"},
+    "images": {"errors", "files"},
+    "ops": {"_native", "errors"},
+    "files": {"errors"},
+    "config": {"errors"},
+    "kernels.blur_kernel": {"errors"},
+    "errors": set(),
+}
+
+# What each part of csrc may include of the others.
+MAY_INCLUDE = {
+    "bindings": {"ops", "core", "include"},
+    "ops": {"core", "include"},
+    "core": {"include"},
+    "include": set(),
+}
+FRAMEWORKS = re.compile(r"^(torch|ATen|c10|pybind11|numpy|Python\.h)")
+
+
+def room(module: str) -> str:
+    """The room that a module (named without the leading kernelgan_fast) belongs to."""
+    return module if module == "kernels.blur_kernel" else module.split(".")[0]
+
+
+def imports(source: str) -> Iterator[str]:
+    """The modules of ours that a source imports, wherever in the file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports of ours are absolute"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if name == "kernelgan_fast" or name.startswith("kernelgan_fast."):
+                yield name.removeprefix("kernelgan_fast").removeprefix(".")
+
+
+def import_room(name: str) -> str:
+    """The room that `from kernelgan_fast import x` or `import kernelgan_fast.x` reaches."""
+    first = name.split(".")[0]
+    if name.startswith("kernels.blur_kernel"):
+        return "kernels.blur_kernel"
+    is_room = first in MAY_IMPORT or first == "_native" or (PACKAGE / f"{first}.py").exists()
+    return first if is_room else "package"
+
+
+def wrong_imports(path: PurePosixPath, source: str) -> list[str]:
+    """Every import of the file at `path` (inside the package) that its room may not make."""
+    module = ".".join(path.with_suffix("").parts)
+    here = room(module)
+    if here not in MAY_IMPORT:
+        return [f"{path}: {here} is not in MAY_IMPORT: say there what it may import"]
+    allowed = MAY_IMPORT[here] | {here}
+    return [
+        f"{path} imports kernelgan_fast.{name}, but {here} may only import {sorted(allowed)}"
+        for name in imports(source)
+        if import_room(name) not in allowed
+    ]
+
+
+def wrong_includes(path: PurePosixPath, source: str) -> list[str]:
+    """Every #include of the file at `path` (inside csrc) that its part may not make."""
+    part = path.parts[0]
+    if part not in MAY_INCLUDE:
+        return [f"{path}: {part} is not in MAY_INCLUDE: say there what it may include"]
+    wrong = []
+    for included in re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', source, re.MULTILINE):
+        target = PurePosixPath(included)
+        if FRAMEWORKS.match(included):
+            if part != "bindings" or not included.startswith("pybind11/"):
+                wrong.append(f"{path} includes {included}: only bindings/ may, and pybind11 alone")
+        elif ".." in target.parts:
+            wrong.append(f"{path} includes {included}: name it from csrc/, without ..")
+        elif target.parts[0] in MAY_INCLUDE and target.parts[0] not in MAY_INCLUDE[part] | {part}:
+            wrong.append(f"{path} includes {included}: {part} may not include {target.parts[0]}")
+        elif part == target.parts[0] == "ops" and target.parts[1] != path.parts[1]:
+            wrong.append(f"{path} includes {included}: no op includes another op")
+    return wrong
+
+
+def test_python_imports() -> None:
+    wrong: list[str] = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        wrong += wrong_imports(PurePosixPath(file.relative_to(PACKAGE)), file.read_text("utf-8"))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_includes() -> None:
+    files = [file for file in sorted(CSRC.rglob("*")) if file.suffix in {".h", ".cpp", ".cu"}]
+    assert files
+    wrong: list[str] = []
+    for file in files:
+        wrong += wrong_includes(PurePosixPath(file.relative_to(CSRC)), file.read_text("utf-8"))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("gan/trainer.py", "def f():\n    from kernelgan_fast import images"),
+        ("gan/trainer.py", "import kernelgan_fast.runs.folder"),
+        ("kernels/store.py", "from kernelgan_fast.gan.trainer import train"),
+        ("kernels/blur_kernel.py", "from kernelgan_fast.kernels import geometry"),
+        ("config.py", "from kernelgan_fast import estimate"),
+        ("attic.py", ""),
+    ],
+)
+def test_a_wrong_import_is_named(path: str, source: str) -> None:
+    assert len(wrong_imports(PurePosixPath(path), source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("core/array.cpp", '#include "ops/downscale/downscale.h"'),
+        ("ops/downscale/downscale.cpp", '#include "ops/discriminate/discriminate.h"'),
+        ("ops/downscale/downscale.cpp", '#include "../../core/array.h"'),
+        ("ops/downscale/downscale.cpp", "#include <pybind11/pybind11.h>"),
+        ("bindings/module.cpp", "#include <torch/extension.h>"),
+        ("attic/old.cpp", ""),
+    ],
+)
+def test_a_wrong_include_is_named(path: str, source: str) -> None:
+    assert len(wrong_includes(PurePosixPath(path), source)) == 1
