@@ -61,7 +61,11 @@ void nested_work_runs_serially() {
 void a_task_that_throws_reaches_the_caller() {
   for (int threads : {1, 3}) {
     set_num_threads(threads);
-    const auto bad = [] { parallel_for(8, [](int64_t i) { if (i == 5) throw std::runtime_error("five"); }); };
+    const auto bad = [] {
+      parallel_for(8, [](int64_t i) {
+        if (i == 5) throw std::runtime_error("five");
+      });
+    };
     EXPECT(test::throws<std::runtime_error>(bad));
     std::atomic<int> total{0};
     parallel_for(8, [&](int64_t) { ++total; });

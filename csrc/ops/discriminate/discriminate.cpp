@@ -54,8 +54,9 @@ void backward(const DiscriminatorLayout& layout, int64_t problems, int passes,
   thread_local std::vector<T> partials;
   if (grad_weights) partials.resize(problems * passes * partial);
   T* const all_partials = partials.data();
-  parallel_for(problems * passes, [&](int64_t task) {
-    const int64_t n = task / passes, b = task % passes;
+  parallel_for(problems * passes, [&](int64_t i) {
+    // Last pass first: what the forward pass wrote last is still in the cache.
+    const int64_t task = problems * passes - 1 - i, n = task / passes, b = task % passes;
     const T* problem = saved.as<T>() + n * layout.saved(passes);
     pass(layout, grad_map.as<T>() + task * layout.positions(), crops.as<T>() + task * crop,
          weights.as<T>() + n * layout.weights(), map.as<T>() + task * layout.positions(), problem,

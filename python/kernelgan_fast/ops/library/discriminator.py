@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import define, native, ops
+from kernelgan_fast.ops.library.registry import Op, native
 
 
-def _discriminate(
-    crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    crops, weights = crops.contiguous(), weights.contiguous()
-    out, u_next, saved = _discriminate_fake(crops, weights, u, features, size, blocks)
-    native.discriminate_forward(
-        crops, weights, u.contiguous(), features, size, blocks, out, u_next, saved
-    )
-    return out, u_next, saved
-
-
-def _discriminate_fake(
+def _fake_discriminate(
     crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     count, passes, channels, side, _ = crops.shape
@@ -33,33 +23,45 @@ def _discriminate_fake(
     )
 
 
-def _discriminate_setup(ctx: Any, inputs: Any, output: Any) -> None:
-    crops, weights, _, *geometry = inputs
-    out, u_next, saved = output
-    ctx.save_for_backward(crops, weights, out, saved)
-    ctx.geometry = geometry
-    ctx.mark_non_differentiable(u_next, saved)
-    ctx.set_materialize_grads(False)
+class _Discriminate(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        crops, weights, u = crops.contiguous(), weights.contiguous(), u.contiguous()
+        outputs = _fake_discriminate(crops, weights, u, features, size, blocks)
+        native.discriminate_forward(crops, weights, u, features, size, blocks, *outputs)
+        return outputs
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        crops, weights, _, *ctx.geometry = inputs
+        out, u_next, saved = output
+        ctx.save_for_backward(crops, weights, out, saved)
+        ctx.mark_non_differentiable(u_next, saved)
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grads[0] is None:
+            return (None,) * 6
+        needed = ctx.needs_input_grad[:2]
+        found = _discriminate_backward(grads[0], *ctx.saved_tensors, *ctx.geometry, *needed)
+        to_inputs = [grad if need else None for grad, need in zip(found, needed, strict=True)]
+        return (*to_inputs, None, None, None, None)
 
 
-def _discriminate_formula(ctx: Any, grad_map: Tensor | None, *_: Any) -> tuple[Tensor | None, ...]:
-    needs_crops, needs_weights = ctx.needs_input_grad[:2]
-    if grad_map is None:
-        return (None,) * 6
-    grad_crops, grad_weights = ops.discriminate_backward(
-        grad_map, *ctx.saved_tensors, *ctx.geometry, needs_crops, needs_weights
-    )
+def _fake_discriminate_backward(
+    grad_map: Tensor, crops: Tensor, weights: Tensor, *rest: Any
+) -> tuple[Tensor, Tensor]:
+    needs_crops, needs_weights = rest[-2:]
     return (
-        grad_crops if needs_crops else None,
-        grad_weights if needs_weights else None,
-        None,
-        None,
-        None,
-        None,
+        crops.new_empty(crops.shape if needs_crops else (0,)),
+        weights.new_empty(weights.shape if needs_weights else (0,)),
     )
 
 
-def _discriminate_backward(
+def _backward_discriminate(
     grad_map: Tensor,
     crops: Tensor,
     weights: Tensor,
@@ -72,9 +74,7 @@ def _discriminate_backward(
     needs_weights: bool,
 ) -> tuple[Tensor, Tensor]:
     crops, weights = crops.contiguous(), weights.contiguous()
-    grads = _discriminate_backward_fake(
-        grad_map, crops, weights, out, saved, features, size, blocks, needs_crops, needs_weights
-    )
+    grads = _fake_discriminate_backward(grad_map, crops, weights, needs_crops, needs_weights)
     native.discriminate_backward(
         grad_map.contiguous(),
         crops,
@@ -90,29 +90,19 @@ def _discriminate_backward(
     return grads
 
 
-def _discriminate_backward_fake(
-    grad_map: Tensor, crops: Tensor, weights: Tensor, *rest: Any
-) -> tuple[Tensor, Tensor]:
-    needs_crops, needs_weights = rest[-2:]
-    return (
-        crops.new_empty(crops.shape if needs_crops else (0,)),
-        weights.new_empty(weights.shape if needs_weights else (0,)),
-    )
-
-
-define(
+_discriminate = Op(
     "discriminate(Tensor crops, Tensor weights, Tensor u, int features, int size, int blocks)"
     " -> (Tensor, Tensor, Tensor)",
-    _discriminate,
-    _discriminate_fake,
-    (_discriminate_formula, _discriminate_setup),
+    _Discriminate.forward,
+    _fake_discriminate,
+    _Discriminate,
 )
-define(
+_discriminate_backward = Op(
     "discriminate_backward(Tensor grad_map, Tensor crops, Tensor weights, Tensor out, Tensor saved,"
     " int features, int size, int blocks, bool needs_crops, bool needs_weights)"
     " -> (Tensor, Tensor)",
-    _discriminate_backward,
-    _discriminate_backward_fake,
+    _backward_discriminate,
+    _fake_discriminate_backward,
 )
 
 
@@ -120,5 +110,5 @@ def discriminate(
     crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
 ) -> tuple[Tensor, Tensor]:
     """See :func:`kernelgan_fast.ops.reference.discriminate`."""
-    out, u_next, _ = ops.discriminate(crops, weights, u, features, size, blocks)
+    out, u_next, _ = _discriminate(crops, weights, u, features, size, blocks)
     return out, u_next

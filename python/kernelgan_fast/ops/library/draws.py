@@ -7,35 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import define, native, ops
+from kernelgan_fast.ops.library.registry import Op, native
 
 
-def _sample_crops(
-    images: list[Tensor],
-    cdfs: list[Tensor],
-    seeds: Tensor,
-    stream: int,
-    first: int,
-    steps: int,
-    size: int,
-    noise: float,
-) -> tuple[Tensor, Tensor]:
-    drawn = _sample_crops_fake(images, cdfs, seeds, stream, first, steps, size, noise)
-    native.sample_crops(
-        [image.contiguous() for image in images],
-        [cdf.contiguous() for cdf in cdfs],
-        seeds.contiguous(),
-        stream,
-        first,
-        noise,
-        *drawn,
-    )
-    return drawn
-
-
-def _sample_crops_fake(
-    images: list[Tensor],
-    cdfs: list[Tensor],
+def _fake_sample_crops(
+    images: Sequence[Tensor],
+    cdfs: Sequence[Tensor],
     seeds: Tensor,
     stream: int,
     first: int,
@@ -48,11 +25,34 @@ def _sample_crops_fake(
     return crops, seeds.new_empty((steps, count, 2))
 
 
-define(
+def _draw_crops(
+    images: Sequence[Tensor],
+    cdfs: Sequence[Tensor],
+    seeds: Tensor,
+    stream: int,
+    first: int,
+    steps: int,
+    size: int,
+    noise: float,
+) -> tuple[Tensor, Tensor]:
+    drawn = _fake_sample_crops(images, cdfs, seeds, stream, first, steps, size, noise)
+    native.sample_crops(
+        [image.contiguous() for image in images],
+        [cdf.contiguous() for cdf in cdfs],
+        seeds.contiguous(),
+        stream,
+        first,
+        noise,
+        *drawn,
+    )
+    return drawn
+
+
+_sample_crops = Op(
     "sample_crops(Tensor[] images, Tensor[] cdfs, Tensor seeds, int stream, int first, int steps,"
     " int size, float noise) -> (Tensor, Tensor)",
-    _sample_crops,
-    _sample_crops_fake,
+    _draw_crops,
+    _fake_sample_crops,
 )
 
 
@@ -67,28 +67,26 @@ def sample_crops(
     noise: float,
 ) -> tuple[Tensor, Tensor]:
     """See :func:`kernelgan_fast.ops.reference.sample_crops`."""
-    crops, corners = ops.sample_crops(images, cdfs, seeds, stream, first, steps, size, noise)
+    crops, corners = _sample_crops(images, cdfs, seeds, stream, first, steps, size, noise)
     return crops, corners
 
 
-def _gaussian_noise(
-    seeds: Tensor, stream: int, first: int, steps: int, shape: Sequence[int]
-) -> Tensor:
-    out = _gaussian_noise_fake(seeds, stream, first, steps, shape)
-    native.gaussian_noise(seeds.contiguous(), stream, first, out)
-    return out
-
-
-def _gaussian_noise_fake(
+def _fake_gaussian_noise(
     seeds: Tensor, stream: int, first: int, steps: int, shape: Sequence[int]
 ) -> Tensor:
     return seeds.new_empty((steps, seeds.shape[0], *shape), dtype=torch.float32)
 
 
-define(
+def _draw_noise(seeds: Tensor, stream: int, first: int, steps: int, shape: Sequence[int]) -> Tensor:
+    out = _fake_gaussian_noise(seeds, stream, first, steps, shape)
+    native.gaussian_noise(seeds.contiguous(), stream, first, out)
+    return out
+
+
+_gaussian_noise = Op(
     "gaussian_noise(Tensor seeds, int stream, int first, int steps, int[] shape) -> Tensor",
-    _gaussian_noise,
-    _gaussian_noise_fake,
+    _draw_noise,
+    _fake_gaussian_noise,
 )
 
 
@@ -96,5 +94,5 @@ def gaussian_noise(
     seeds: Tensor, stream: int, first: int, steps: int, shape: Sequence[int]
 ) -> Tensor:
     """See :func:`kernelgan_fast.ops.reference.gaussian_noise`."""
-    out: Tensor = ops.gaussian_noise(seeds, stream, first, steps, shape)
+    out: Tensor = _gaussian_noise(seeds, stream, first, steps, shape)
     return out

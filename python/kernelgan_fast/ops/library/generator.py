@@ -8,111 +8,107 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import define, native, ops
+from kernelgan_fast.ops.library.registry import Op, native
 
 
-def _kernel_side(sizes: Sequence[int]) -> int:
-    return 1 + sum(sizes) - len(sizes)
-
-
-def _extract_kernel(weights: Tensor, sizes: list[int], features: int) -> tuple[Tensor, Tensor]:
-    weights = weights.contiguous()
-    kernel, saved = _extract_kernel_fake(weights, sizes, features)
-    native.extract_kernel_forward(weights, sizes, features, kernel, saved)
-    return kernel, saved
-
-
-def _extract_kernel_fake(weights: Tensor, sizes: list[int], features: int) -> tuple[Tensor, Tensor]:
-    count, side = weights.shape[0], _kernel_side(sizes)
+def _fake_extract_kernel(
+    weights: Tensor, sizes: Sequence[int], features: int
+) -> tuple[Tensor, Tensor]:
+    count, side = weights.shape[0], 1 + sum(sizes) - len(sizes)
     kernel = weights.new_empty((count, side, side))
     return kernel, weights.new_empty((count, native.extract_kernel_saved(sizes, features)))
 
 
-def _extract_kernel_setup(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(inputs[0], output[1])
-    ctx.geometry = inputs[1:]
-    ctx.set_materialize_grads(False)
+class _ExtractKernel(torch.autograd.Function):
+    @staticmethod
+    def forward(weights: Tensor, sizes: Sequence[int], features: int) -> tuple[Tensor, Tensor]:
+        weights = weights.contiguous()
+        kernel, saved = _fake_extract_kernel(weights, sizes, features)
+        native.extract_kernel_forward(weights, sizes, features, kernel, saved)
+        return kernel, saved
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0], output[1])
+        ctx.geometry = inputs[1:]
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grads[0] is None:
+            return None, None, None
+        weights, saved = ctx.saved_tensors
+        return _extract_kernel_backward(grads[0], weights, saved, *ctx.geometry), None, None
 
 
-def _extract_kernel_formula(
-    ctx: Any, grad_kernel: Tensor | None, _: Any
-) -> tuple[Tensor | None, ...]:
-    if grad_kernel is None:
-        return None, None, None
-    weights, saved = ctx.saved_tensors
-    return ops.extract_kernel_backward(grad_kernel, weights, saved, *ctx.geometry), None, None
-
-
-def _extract_kernel_backward(
-    grad_kernel: Tensor, weights: Tensor, saved: Tensor, sizes: list[int], features: int
+def _backward_extract_kernel(
+    grad_kernel: Tensor, weights: Tensor, saved: Tensor, sizes: Sequence[int], features: int
 ) -> Tensor:
     weights = weights.contiguous()
     grad_weights = torch.empty_like(weights)
-    native.extract_kernel_backward(
-        grad_kernel.contiguous(), weights, saved, sizes, features, grad_weights
-    )
+    grad_kernel = grad_kernel.contiguous()
+    native.extract_kernel_backward(grad_kernel, weights, saved, sizes, features, grad_weights)
     return grad_weights
 
 
-define(
+_extract_kernel = Op(
     "extract_kernel(Tensor weights, int[] sizes, int features) -> (Tensor, Tensor)",
-    _extract_kernel,
-    _extract_kernel_fake,
-    (_extract_kernel_formula, _extract_kernel_setup),
+    _ExtractKernel.forward,
+    _fake_extract_kernel,
+    _ExtractKernel,
 )
-define(
+_extract_kernel_backward = Op(
     "extract_kernel_backward(Tensor grad_kernel, Tensor weights, Tensor saved, int[] sizes,"
     " int features) -> Tensor",
-    _extract_kernel_backward,
+    _backward_extract_kernel,
     lambda grad_kernel, weights, *_: torch.empty_like(weights),
 )
 
 
 def extract_kernel(weights: Tensor, sizes: Sequence[int], features: int) -> Tensor:
     """See :func:`kernelgan_fast.ops.reference.extract_kernel`."""
-    kernel: Tensor = ops.extract_kernel(weights, sizes, features)[0]
+    kernel: Tensor = _extract_kernel(weights, sizes, features)[0]
     return kernel
 
 
-def _kernel_regularizers(
-    kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    kernel = kernel.contiguous()
-    loss, terms, grad = _kernel_regularizers_fake(kernel, mask, weights, sparse_power)
-    native.kernel_regularizers_forward(
-        kernel, mask.contiguous(), weights.contiguous(), sparse_power, loss, terms, grad
-    )
-    return loss, terms, grad
-
-
-def _kernel_regularizers_fake(
+def _fake_kernel_regularizers(
     kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     count = kernel.shape[0]
-    return kernel.new_empty(count), kernel.new_empty((count, 4)), torch.empty_like(kernel)
+    return kernel.new_empty(count), kernel.new_empty((count, 4)), kernel.new_empty(kernel.shape)
 
 
-def _kernel_regularizers_setup(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(output[2])
-    ctx.mark_non_differentiable(output[1], output[2])
-    ctx.set_materialize_grads(False)
+class _KernelRegularizers(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        kernel, mask, weights = kernel.contiguous(), mask.contiguous(), weights.contiguous()
+        outputs = _fake_kernel_regularizers(kernel, mask, weights, sparse_power)
+        native.kernel_regularizers_forward(kernel, mask, weights, sparse_power, *outputs)
+        return outputs
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(output[2])
+        ctx.mark_non_differentiable(output[1], output[2])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if grads[0] is None:
+            return None, None, None, None
+        (grad,) = ctx.saved_tensors
+        return grads[0][:, None, None] * grad, None, None, None
 
 
-def _kernel_regularizers_formula(
-    ctx: Any, grad_loss: Tensor | None, *_: Any
-) -> tuple[Tensor | None, ...]:
-    if grad_loss is None:
-        return None, None, None, None
-    (grad,) = ctx.saved_tensors
-    return grad_loss[:, None, None] * grad, None, None, None
-
-
-define(
+_kernel_regularizers = Op(
     "kernel_regularizers(Tensor kernel, Tensor mask, Tensor weights, float sparse_power)"
     " -> (Tensor, Tensor, Tensor)",
-    _kernel_regularizers,
-    _kernel_regularizers_fake,
-    (_kernel_regularizers_formula, _kernel_regularizers_setup),
+    _KernelRegularizers.forward,
+    _fake_kernel_regularizers,
+    _KernelRegularizers,
 )
 
 
@@ -120,59 +116,61 @@ def kernel_regularizers(
     kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
 ) -> tuple[Tensor, Tensor]:
     """See :func:`kernelgan_fast.ops.reference.kernel_regularizers`."""
-    loss, terms, _ = ops.kernel_regularizers(kernel, mask, weights, sparse_power)
+    loss, terms, _ = _kernel_regularizers(kernel, mask, weights, sparse_power)
     return loss, terms
 
 
-def _downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
-    crops, kernel = crops.contiguous(), kernel.contiguous()
-    out = _downscale_crops_fake(crops, kernel)
-    native.downscale_crops_forward(crops, kernel, out)
-    return out
-
-
-def _downscale_crops_fake(crops: Tensor, kernel: Tensor) -> Tensor:
+def _fake_downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
     count, channels, side, _ = crops.shape
     out_side = max(0, (side - kernel.shape[-1]) // 2 + 1)
     return crops.new_empty((count, channels, out_side, out_side))
 
 
-def _downscale_crops_setup(ctx: Any, inputs: Any, output: Any) -> None:
-    ctx.save_for_backward(inputs[0])
-    ctx.kernel_side = inputs[1].shape[-1]
+def _fake_downscale_crops_backward(grad_out: Tensor, crops: Tensor, kernel_side: int) -> Tensor:
+    return crops.new_empty((crops.shape[0], kernel_side, kernel_side))
 
 
-def _downscale_crops_formula(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-    (crops,) = ctx.saved_tensors
-    if not ctx.needs_input_grad[1]:
-        return None, None
-    return None, ops.downscale_crops_backward(grad_out, crops, ctx.kernel_side)
+class _DownscaleCrops(torch.autograd.Function):
+    @staticmethod
+    def forward(crops: Tensor, kernel: Tensor) -> Tensor:
+        crops, kernel = crops.contiguous(), kernel.contiguous()
+        out = _fake_downscale_crops(crops, kernel)
+        native.downscale_crops_forward(crops, kernel, out)
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.kernel_side = inputs[1].shape[-1]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (crops,) = ctx.saved_tensors
+        if not ctx.needs_input_grad[1]:
+            return None, None
+        return None, _downscale_crops_backward(grads[0], crops, ctx.kernel_side)
 
 
-def _downscale_crops_backward(grad_out: Tensor, crops: Tensor, kernel_side: int) -> Tensor:
-    grad_kernel = _downscale_crops_backward_fake(grad_out, crops, kernel_side)
+def _backward_downscale_crops(grad_out: Tensor, crops: Tensor, kernel_side: int) -> Tensor:
+    grad_kernel = _fake_downscale_crops_backward(grad_out, crops, kernel_side)
     native.downscale_crops_backward(grad_out.contiguous(), crops.contiguous(), grad_kernel)
     return grad_kernel
 
 
-def _downscale_crops_backward_fake(grad_out: Tensor, crops: Tensor, kernel_side: int) -> Tensor:
-    return crops.new_empty((crops.shape[0], kernel_side, kernel_side))
-
-
-define(
+_downscale_crops = Op(
     "downscale_crops(Tensor crops, Tensor kernel) -> Tensor",
-    _downscale_crops,
-    _downscale_crops_fake,
-    (_downscale_crops_formula, _downscale_crops_setup),
+    _DownscaleCrops.forward,
+    _fake_downscale_crops,
+    _DownscaleCrops,
 )
-define(
+_downscale_crops_backward = Op(
     "downscale_crops_backward(Tensor grad_out, Tensor crops, int kernel_side) -> Tensor",
-    _downscale_crops_backward,
-    _downscale_crops_backward_fake,
+    _backward_downscale_crops,
+    _fake_downscale_crops_backward,
 )
 
 
 def downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
     """See :func:`kernelgan_fast.ops.reference.downscale_crops`; crops get no gradient."""
-    out: Tensor = ops.downscale_crops(crops, kernel)
+    out: Tensor = _downscale_crops(crops, kernel)
     return out

@@ -4,74 +4,75 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import define, native, ops
+from kernelgan_fast.ops.library.registry import Op, native
 
 
-def _downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
-    images, kernel = images.contiguous(), kernel.contiguous()
-    out = _downscale_fake(images, kernel, scale)
-    native.downscale_forward(images, kernel, scale, out)
-    return out
-
-
-def _downscale_fake(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
+def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     count, channels, height, width = images.shape
     scale = max(1, scale)  # the extension refuses less, in words
     return images.new_empty((count, channels, -(-height // scale), -(-width // scale)))
 
 
-def _downscale_setup(ctx: Any, inputs: Any, output: Any) -> None:
-    images, kernel, ctx.scale = inputs
-    ctx.save_for_backward(images, kernel)
+class _Downscale(torch.autograd.Function):
+    @staticmethod
+    def forward(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
+        images, kernel = images.contiguous(), kernel.contiguous()
+        out = _fake_downscale(images, kernel, scale)
+        native.downscale_forward(images, kernel, scale, out)
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        images, kernel, ctx.scale = inputs
+        ctx.save_for_backward(images, kernel)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        inputs = (grads[0], *ctx.saved_tensors, ctx.scale)
+        to_images, to_kernel, _ = ctx.needs_input_grad
+        return (
+            _downscale_backward_images(*inputs) if to_images else None,
+            _downscale_backward_kernel(*inputs) if to_kernel else None,
+            None,
+        )
 
 
-def _downscale_formula(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-    images, kernel = ctx.saved_tensors
-    to_images, to_kernel, _ = ctx.needs_input_grad
-    return (
-        ops.downscale_backward_images(grad_out, images, kernel, ctx.scale) if to_images else None,
-        ops.downscale_backward_kernel(grad_out, images, kernel, ctx.scale) if to_kernel else None,
-        None,
-    )
-
-
-def _downscale_backward_images(
-    grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int
-) -> Tensor:
+def _backward_images(grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     grad_images = images.new_empty(images.shape)
-    native.downscale_backward_images(grad_out.contiguous(), kernel.contiguous(), scale, grad_images)
+    grad_out, kernel = grad_out.contiguous(), kernel.contiguous()
+    native.downscale_backward_images(grad_out, kernel, scale, grad_images)
     return grad_images
 
 
-def _downscale_backward_kernel(
-    grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int
-) -> Tensor:
+def _backward_kernel(grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     grad_kernel = kernel.new_empty(kernel.shape)
-    native.downscale_backward_kernel(grad_out.contiguous(), images.contiguous(), scale, grad_kernel)
+    grad_out, images = grad_out.contiguous(), images.contiguous()
+    native.downscale_backward_kernel(grad_out, images, scale, grad_kernel)
     return grad_kernel
 
 
-define(
+_downscale = Op(
     "downscale(Tensor images, Tensor kernel, int scale) -> Tensor",
-    _downscale,
-    _downscale_fake,
-    (_downscale_formula, _downscale_setup),
+    _Downscale.forward,
+    _fake_downscale,
+    _Downscale,
 )
-define(
+_downscale_backward_images = Op(
     "downscale_backward_images(Tensor grad_out, Tensor images, Tensor kernel, int scale) -> Tensor",
-    _downscale_backward_images,
+    _backward_images,
     lambda grad_out, images, kernel, scale: images.new_empty(images.shape),
 )
-define(
+_downscale_backward_kernel = Op(
     "downscale_backward_kernel(Tensor grad_out, Tensor images, Tensor kernel, int scale) -> Tensor",
-    _downscale_backward_kernel,
+    _backward_kernel,
     lambda grad_out, images, kernel, scale: kernel.new_empty(kernel.shape),
 )
 
 
 def downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     """See :func:`kernelgan_fast.ops.reference.downscale`."""
-    out: Tensor = ops.downscale(images, kernel, scale)
+    out: Tensor = _downscale(images, kernel, scale)
     return out

@@ -1,0 +1,200 @@
+"""The package's story: a photo goes in, its downscaling kernel comes out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias, overload
+
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.runs.clock import Clock, Progress
+from kernelgan_fast.runs.folder import FolderRun
+from kernelgan_fast.runs.outputs import FORMATS
+from kernelgan_fast.runs.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
+from kernelgan_fast.runs.settings import Settings, make_settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from kernelgan_fast.config import TrainConfig
+
+    Photo: TypeAlias = str | os.PathLike[str] | NDArray[np.generic] | torch.Tensor
+
+__all__ = [
+    "Diagnostics",
+    "Estimate",
+    "FolderRun",
+    "PhotoResult",
+    "ProgressEvent",
+    "estimate",
+    "estimate_files",
+]
+
+
+@overload
+def estimate(  # type: ignore[overload-overlap] # a str is one photo, though a sequence too
+    source: Photo,
+    *,
+    scale: int = ...,
+    profile: str | TrainConfig = ...,
+    iterations: int | None = ...,
+    seed: int = ...,
+    seeds: int = ...,
+    real: bool = ...,
+    device: str = ...,
+    threads: int | None = ...,
+    progress: Progress | None = ...,
+) -> Estimate: ...
+
+
+@overload
+def estimate(
+    source: Sequence[Photo],
+    *,
+    scale: int = ...,
+    profile: str | TrainConfig = ...,
+    iterations: int | None = ...,
+    seed: int = ...,
+    seeds: int = ...,
+    real: bool = ...,
+    device: str = ...,
+    threads: int | None = ...,
+    progress: Progress | None = ...,
+) -> list[Estimate]: ...
+
+
+def estimate(
+    source: Photo | Sequence[Photo],
+    *,
+    scale: int = 2,
+    profile: str | TrainConfig = "default",
+    iterations: int | None = None,
+    seed: int = 0,
+    seeds: int = 1,
+    real: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Estimate | list[Estimate]:
+    """Estimate the kernel that a photo was (or would have been) made smaller with.
+
+    The same photo, seed and version give the same kernel, alone or in a list. The source is never
+    written to.
+
+    Args:
+        source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
+            (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]; or a list of these,
+            which train in batches that fill the threads. Sides of at least 84 px (64 with
+            `real`).
+        scale: 2 or 4, how many times smaller.
+        profile: "default", "paper" or "fast", or a config of your own.
+        iterations: instead of the profile's number.
+        seed: of the first run, 0 or more.
+        seeds: runs a photo, with seed, seed + 1, …; the kernel is the mean of the centred
+            kernels, and `Estimate.spread` says how far they are from it. 1 to 100.
+        real: keep the edges; without it 10 px a side are cut off, as synthetic images need.
+        device: "auto" or "cpu".
+        threads: CPU threads; all that the process may use if None.
+        progress: called about every 1 % of a batch; raise in it to stop.
+
+    Returns:
+        The estimate, or a list of them in order where a list was given.
+
+    Raises:
+        ImageError: a photo cannot be used; of a list none is returned (see `estimate_files`).
+        ConfigError: an argument is out of range.
+        DeviceUnavailable: the device cannot be used.
+        TrainingDiverged: the losses stopped being numbers.
+        NativeUnavailable: the compiled extension cannot be loaded.
+
+    Source: Bell-Kligler et al., "Blind Super-Resolution Kernel Estimation using an
+        Internal-GAN", NeurIPS 2019.
+    """
+    settings = make_settings(
+        scale=scale,
+        profile_or_config=profile,
+        iterations=iterations,
+        seed=seed,
+        seeds=seeds,
+        real=real,
+        device=device,
+        threads=threads,
+    )
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return _estimate_all(source, settings, progress)
+    return _estimate_all([source], settings, progress)[0]
+
+
+def _estimate_all(
+    sources: Sequence[Photo], settings: Settings, progress: Progress | None
+) -> list[Estimate]:
+    from kernelgan_fast.runs.batch import finish, photos_per_batch, prepare, train_batch
+
+    clock = Clock(len(sources), settings.config.iterations, progress)
+    size = photos_per_batch(len(settings.seeds), settings.threads)
+    estimates: list[Estimate] = []
+    for first in range(0, len(sources), size):
+        photos = []
+        for index, source in enumerate(sources[first : first + size], start=first):
+            try:
+                photos.append(prepare(source, settings))
+            except InputError as error:
+                if len(sources) == 1:
+                    raise
+                raise type(error)(f"photo {index} of the list: {error}") from error
+        report = clock.start([photo.source for photo in photos])
+        for trained in train_batch(photos, settings, report):
+            estimates.append(finish(trained, settings))
+        clock.done = len(estimates)
+    return estimates
+
+
+def estimate_files(
+    inputs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    scale: int = 2,
+    profile: str | TrainConfig = "default",
+    iterations: int | None = None,
+    seed: int = 0,
+    seeds: int = 1,
+    real: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+    formats: Sequence[str] = FORMATS,
+    resume: bool = False,
+) -> FolderRun:
+    """Make ready to estimate the kernels of many photo files into a folder.
+
+    A photo that cannot be used is reported and the others go on. Each photo gets
+    <name>_kernel_x2.npy, .mat, .json and .png (with scale 4 also _kernel_x4) and, last, the
+    record <name>.json.
+
+    Args:
+        inputs: files, folders and glob patterns.
+        out: the folder to write to, made if it is not there; files of earlier runs are replaced.
+        formats: some of "npy", "mat", "json", "png".
+        resume: leave out photos that an earlier run finished with the same settings.
+        scale, profile, iterations, seed, seeds, real, device, threads: as in `estimate`.
+
+    Returns:
+        The run; iterate over its `results()` to make it happen, photo by photo.
+
+    Raises:
+        ConfigError: an argument is out of range.
+        DeviceUnavailable: the device cannot be used.
+        OutputError: the folder cannot be used.
+    """
+    settings = make_settings(
+        scale=scale,
+        profile_or_config=profile,
+        iterations=iterations,
+        seed=seed,
+        seeds=seeds,
+        real=real,
+        device=device,
+        threads=threads,
+    )
+    return FolderRun(inputs, out, settings, formats=formats, resume=resume)

@@ -1,0 +1,1 @@
+"""The command `kernelgan-fast`: `main` parses, one module a subcommand calls the api and prints."""

@@ -1,0 +1,92 @@
+"""`kernelgan-fast info`: what is installed, and what would run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+HELP = "show versions, devices and what would run"
+DESCRIPTION = """\
+Show versions, how the compiled extension was built, which vector instructions
+it chose, the devices, and what --device auto would run on.
+"""
+EPILOG = "exit codes: 0 estimates can run, 3 they cannot (the reason is shown)"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--json", action="store_true", help="as one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
+    facts = gather()
+    print(json.dumps(facts, indent=1) if args.json else _text(facts))
+    if facts["extension"] is None:
+        print(f"error: {facts['missing']}", file=sys.stderr)
+        return 3
+    return 0
+
+
+def gather() -> dict[str, Any]:
+    """Collect the facts.
+
+    Returns:
+        versions: by package;
+        extension: what the compiled extension tells of itself, or None;
+        missing: why it is None, otherwise None;
+        cpus: how many this process may use;
+        cuda: whether it would be used, in words;
+        auto: what `--device auto` runs on, or None.
+    """
+    from kernelgan_fast.runs.settings import available_threads, resolve_device, versions
+
+    extension, missing = _extension()
+    return {
+        "versions": versions(),
+        "extension": extension,
+        "missing": missing,
+        "cpus": available_threads(),
+        "cuda": f"not part of this version ({_cuda()})",
+        "auto": resolve_device("auto") if extension else None,
+    }
+
+
+def _extension() -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        from kernelgan_fast.ops import native
+
+        return dict(native.info()), None
+    except ImportError as error:
+        return None, str(error)
+
+
+def _cuda() -> str:
+    try:
+        import torch
+    except ImportError:
+        return "torch is not installed"
+    if torch.version.cuda is None:
+        return "this torch is built without CUDA"
+    if not torch.cuda.is_available():
+        return "torch sees no GPU"
+    return f"torch sees {torch.cuda.get_device_name()}"
+
+
+def _text(facts: dict[str, Any]) -> str:
+    rows = [(name.replace("_", "-"), version) for name, version in facts["versions"].items()]
+    extension = facts["extension"]
+    if extension is None:
+        rows += [("extension", "missing"), ("--device auto", "nothing can run")]
+    else:
+        levels = ", ".join(extension["simd_levels"])
+        rows += [
+            ("extension", f"version {extension['version']}"),
+            *[("", switch) for switch in str(extension["build"]).split()],
+            ("vector unit", f"{extension['simd']} (of {levels})"),
+            ("--device auto", f"{facts['auto']}, {facts['cpus']} threads"),
+        ]
+    rows += [("cpu", f"{facts['cpus']} usable by this process"), ("cuda", facts["cuda"])]
+    return "\n".join(f"{name:<15} {value}" for name, value in rows)

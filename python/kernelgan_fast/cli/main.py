@@ -1,0 +1,163 @@
+"""The command line: parser, and from exceptions to messages and exit codes.
+
+Exit codes: 0 all done · 1 a photo failed · 2 wrong usage · 3 nothing could be done (output folder,
+device, extension) · 130 Ctrl-C · 143 SIGTERM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import kernelgan_fast
+from kernelgan_fast.cli import estimate, info
+from kernelgan_fast.errors import (
+    DeviceUnavailable,
+    InputError,
+    KernelGanError,
+    NativeUnavailable,
+    OutputError,
+)
+
+FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
+
+_SHORT_HELP = """\
+kernelgan-fast estimates the kernel that made a photo smaller, from that photo
+alone.
+
+  kernelgan-fast estimate photo.png           its kernel, into kernelgan_out/
+  kernelgan-fast estimate photos/ --out out   of every photo in a folder
+  kernelgan-fast info                         versions, devices, what would run
+
+All options: kernelgan-fast estimate --help
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser with one-line errors that suggest the nearest word."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where help is; exit with 2."""
+        bad = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
+        hint = ""
+        if bad:
+            word = (bad[1] or bad[2]).partition("=")[0]
+            nearest = difflib.get_close_matches(word, self.words(), n=1)
+            if nearest:
+                hint = f"; did you mean {nearest[0]}?"
+            elif bad[1] and os.path.exists(bad[1]):
+                hint = f"; did you mean {self.prog} estimate {bad[1]}?"
+        self.exit(USAGE, f"error: {message}{hint}\n(help: {self.prog} --help)\n")
+
+    def words(self) -> list[str]:
+        """Every option and choice of this parser."""
+        found: list[str] = []
+        for action in self._actions:
+            found += action.option_strings
+            found += [str(choice) for choice in action.choices or ()]
+        return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: the arguments; those of the process if None.
+
+    Returns:
+        The exit code.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if not arguments:
+        print(_SHORT_HELP, end="")
+        return 0
+    debug = "--debug" in arguments
+    try:
+        return _run(arguments)
+    except SystemExit as stop:  # argparse ends this way
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except BrokenPipeError:
+        # Whoever read our output has had enough; a second complaint at exit is avoided.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if debug:
+            raise
+        return _explain(error)
+
+
+def build_parser() -> tuple[Parser, dict[str, Parser]]:
+    """The parser, and its subparsers by command."""
+    parser = Parser(
+        prog="kernelgan-fast",
+        formatter_class=formatter,
+        allow_abbrev=False,
+        description=(
+            "Estimate the downscaling kernel of a photo by training a tiny GAN on that\n"
+            "photo alone, on the CPU, in seconds."
+        ),
+        epilog="kernelgan-fast COMMAND --help shows the options of a command.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"kernelgan-fast {kernelgan_fast.__version__}"
+    )
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
+    parsers: dict[str, Parser] = {}
+    for module in (estimate, info):
+        name = module.__name__.rpartition(".")[2]
+        parsers[name] = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.DESCRIPTION,
+            epilog=module.EPILOG,
+            formatter_class=formatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(parsers[name])
+        parsers[name].add_argument(
+            "--debug", action="store_true", help="show the traceback of an error"
+        )
+        parsers[name].set_defaults(run=module.run)
+    return parser, parsers
+
+
+def formatter(prog: str) -> argparse.HelpFormatter:
+    """Help as wide as the terminal, 80 columns at most."""
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=24, width=79)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    parser, parsers = build_parser()
+    args, extra = parser.parse_known_args(arguments)
+    if extra:
+        # The subcommand's parser knows the options that may have been meant.
+        parsers[args.command].error(f"unrecognized arguments: {' '.join(extra)}")
+    code: int = args.run(args)
+    return code
+
+
+def _explain(error: Exception) -> int:
+    if isinstance(error, KernelGanError):
+        print(f"error: {error}", file=sys.stderr)
+        if isinstance(error, InputError):
+            return USAGE
+        if isinstance(error, (OutputError, NativeUnavailable, DeviceUnavailable)):
+            return NOTHING_DONE
+        return FAILED
+    text = f"{type(error).__name__}: {error}"
+    print(f"error: this should not have happened: {text} (--debug shows where)", file=sys.stderr)
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

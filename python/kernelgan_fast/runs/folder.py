@@ -1,0 +1,222 @@
+"""A run over many photo files: batches, failures kept apart, results written as they finish."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelgan_fast.errors import ImageError, InputError, OutputError, TrainingDiverged
+from kernelgan_fast.images import find_images
+from kernelgan_fast.runs import records
+from kernelgan_fast.runs.clock import Clock, Progress
+from kernelgan_fast.runs.outputs import (
+    FORMATS,
+    OutputFolder,
+    check_formats,
+    file_names,
+    is_own_picture,
+    unique_names,
+)
+from kernelgan_fast.runs.result import PhotoResult
+
+if TYPE_CHECKING:
+    from kernelgan_fast.runs.batch import Prepared
+    from kernelgan_fast.runs.result import Estimate
+    from kernelgan_fast.runs.settings import Settings
+
+
+@dataclass(frozen=True)
+class _Task:
+    photo: Path
+    name: str
+    facts: records.SourceFacts
+    prepared: Prepared
+
+
+class FolderRun:
+    """Estimate the kernels of many photo files and write them to a folder.
+
+    A photo that cannot be used is reported and the others go on; a folder that can no longer be
+    written to ends the run. Files of an earlier run are replaced.
+
+    Args:
+        inputs: files, folders and glob patterns.
+        out: the folder to write to; made if it is not there.
+        settings: what to run.
+        formats: of the kernel files, from `outputs.FORMATS`; the record is always written.
+        resume: leave out photos whose record of an earlier run still holds.
+
+    Attributes:
+        settings, folder: what runs, and where it writes.
+        photos: the photos found, each with the name its files get.
+        notices: what the user should know before the run starts.
+
+    Raises:
+        ConfigError: unknown format.
+        OutputError: the folder cannot be used.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str | os.PathLike[str]],
+        out: str | os.PathLike[str],
+        settings: Settings,
+        *,
+        formats: Sequence[str] = FORMATS,
+        resume: bool = False,
+    ) -> None:
+        self.settings = settings
+        self._formats = check_formats(formats)
+        self._resume = resume
+        self.notices: list[str] = []
+        self._failures: list[PhotoResult] = []
+        photos = self._find(inputs)
+        self.photos: dict[Path, str] = dict(zip(photos, unique_names(photos), strict=True))
+        self._note_renamed()
+        self.folder = OutputFolder(out)
+        self._total = len(self.photos) + len(self._failures)
+        self._began = time.perf_counter()
+
+    def __len__(self) -> int:
+        return self._total
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run was made."""
+        return time.perf_counter() - self._began
+
+    def results(self, progress: Progress | None = None) -> Generator[PhotoResult, None, None]:
+        """Run; each photo's result is handed out as soon as its files are written.
+
+        Args:
+            progress: called about every 1 % of a batch; may raise to stop.
+
+        Raises:
+            OutputError: a file could not be written; finished photos stay.
+            NativeUnavailable: the compiled extension cannot be loaded.
+        """
+        clock = Clock(self._total, self.settings.config.iterations, progress)
+        try:
+            for result in self._run(clock):
+                clock.done += 1
+                yield result
+        finally:
+            self.folder.remove_if_unused()
+
+    def _run(self, clock: Clock) -> Iterator[PhotoResult]:
+        # Late, because it loads torch: a wrong path or folder is told without waiting for that.
+        from kernelgan_fast.runs.batch import photos_per_batch
+
+        yield from self._failures
+        pending: list[Path] = []
+        for photo in self.photos:
+            finished = self._finished_earlier(photo)
+            if finished is None:
+                pending.append(photo)
+            else:
+                yield finished
+        size = photos_per_batch(len(self.settings.seeds), self.settings.threads)
+        tasks: list[_Task] = []
+        for photo in pending:
+            task = self._prepare(photo)
+            if isinstance(task, PhotoResult):
+                yield task
+                continue
+            tasks.append(task)
+            if len(tasks) == size:
+                yield from self._train(tasks, clock)
+                tasks = []
+        yield from self._train(tasks, clock)
+
+    def _find(self, inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+        photos: dict[Path, Path] = {}
+        pictures: set[Path] = set()
+        for given in inputs:
+            try:
+                found = find_images([given])
+            except InputError as error:
+                self._failures.append(_failed(Path(given), error))
+                continue
+            for photo in found:
+                if is_own_picture(photo):
+                    pictures.add(photo.resolve())
+                else:
+                    photos.setdefault(photo.resolve(), photo)
+        if pictures:
+            self.notices.append(f"left out kernel pictures of an earlier run: {len(pictures)}")
+        return sorted(photos.values())
+
+    def _note_renamed(self) -> None:
+        for photo, name in self.photos.items():
+            if name != photo.stem:
+                self.notices.append(
+                    f"{photo}: its files are named {name}_…, as another photo shares its name"
+                )
+
+    def _finished_earlier(self, photo: Path) -> PhotoResult | None:
+        if not self._resume:
+            return None
+        path = self.folder.record_path(self.photos[photo])
+        record = records.read_record(path)
+        if record is None:
+            return None
+        scales = sorted({2, self.settings.scale})
+        files = file_names(self.photos[photo], scales, self._formats)
+        try:
+            facts = records.source_facts(photo)
+        except ImageError:
+            return None  # told when it is read
+        wanted = [self.folder.path / file for file in files]
+        if not records.still_holds(record, facts, self.settings, wanted):
+            return None
+        return PhotoResult(photo, "skipped", path, record, None, None)
+
+    def _prepare(self, photo: Path) -> _Task | PhotoResult:
+        from kernelgan_fast.runs.batch import prepare
+
+        name = self.photos[photo]
+        try:
+            self.folder.refuse_foreign_record(name)
+            facts = records.source_facts(photo)
+            return _Task(photo, name, facts, prepare(photo, self.settings))
+        except (ImageError, OutputError) as error:
+            return _failed(photo, error)
+
+    def _train(self, tasks: Sequence[_Task], clock: Clock) -> Iterator[PhotoResult]:
+        from kernelgan_fast.runs.batch import finish, train_batch
+
+        if not tasks:
+            return
+        report = clock.start([task.photo.name for task in tasks])
+        try:
+            trained = train_batch([task.prepared for task in tasks], self.settings, report)
+        except TrainingDiverged as error:
+            yield from (_failed(task.photo, error) for task in tasks)
+            return
+        for task, runs in zip(tasks, trained, strict=True):
+            try:
+                estimate = finish(runs, self.settings)
+            except (InputError, TrainingDiverged) as error:
+                yield _failed(task.photo, error)
+            else:
+                yield self._write(task, estimate)
+
+    def _write(self, task: _Task, estimate: Estimate) -> PhotoResult:
+        path = self.folder.record_path(task.name)
+        try:
+            files = self.folder.write(task.name, estimate, self._formats)
+            record = records.make_record(estimate, task.facts, self.settings, files)
+            records.write_record(path, record)
+        except BaseException:  # Ctrl-C too: kernels without their record are not finished
+            self.folder.discard(task.name)
+            raise
+        return PhotoResult(task.photo, "done", path, record, estimate, None)
+
+
+def _failed(photo: Path, error: Exception) -> PhotoResult:
+    told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
+    return PhotoResult(photo, "failed", None, {}, None, told)

@@ -1,0 +1,188 @@
+"""The output folder: is it usable, what each photo's files are called, and writing them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernelgan_fast.errors import ConfigError, OutputError
+from kernelgan_fast.runs import records
+
+if TYPE_CHECKING:
+    from kernelgan_fast.runs.result import Estimate
+
+FORMATS = ("npy", "mat", "json", "png")
+_KERNEL_PICTURE = re.compile(r"(?P<name>.+)_kernel_x[24]\.png")
+
+
+class OutputFolder:
+    """A folder to write results to, checked when made.
+
+    Args:
+        path: the folder; it is created, with its parents, if it is not there.
+
+    Raises:
+        OutputError: it is a file, cannot be created or cannot be written to.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._created = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"\0")
+        except OSError as error:
+            reason = "it is a file" if self.path.is_file() else (error.strerror or str(error))
+            raise OutputError(
+                f"the output folder must be a folder that can be written to, got {self.path}: "
+                f"{reason}; choose another with --out"
+            ) from error
+
+    def remove_if_unused(self) -> None:
+        """Remove the folder if this run created it and nothing was written."""
+        if self._created and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def record_path(self, name: str) -> Path:
+        """The record of a photo; its presence means that the photo's files are complete."""
+        return self.path / f"{name}.json"
+
+    def refuse_foreign_record(self, name: str) -> None:
+        """Refuse to replace a JSON file that this program did not write.
+
+        Raises:
+            OutputError: there is one where the record would go.
+        """
+        path = self.record_path(name)
+        if path.exists() and records.read_record(path) is None:
+            raise OutputError(
+                f"{path} exists and is not a record of this program: move it away or choose "
+                "another folder with --out"
+            )
+
+    def write(self, name: str, estimate: Estimate, formats: Sequence[str]) -> list[str]:
+        """Write a photo's kernels, each file whole or not at all.
+
+        The files of an earlier run go first, its record before the others, so that a record never
+        stands beside files it does not describe.
+
+        Returns:
+            The file names written.
+
+        Raises:
+            OutputError: a file could not be written.
+        """
+        from kernelgan_fast.kernels import store
+
+        self._remove_earlier(name)
+        written = file_names(name, sorted(estimate.kernels), formats)
+        for file_name in written:
+            kernel = estimate.kernels[int(Path(file_name).stem[-1])]
+            store.save(kernel, self.path / file_name)
+        return written
+
+    def discard(self, name: str) -> None:
+        """Remove the kernel files of a photo that could not be finished."""
+        for file_name in file_names(name, (2, 4), FORMATS):
+            with suppress(OSError):  # there is already an error to tell
+                (self.path / file_name).unlink(missing_ok=True)
+
+    def _remove_earlier(self, name: str) -> None:
+        record = records.read_record(self.record_path(name))
+        if record is None:
+            return
+        listed = record.get("files")
+        mine = file_names(name, (2, 4), FORMATS)
+        earlier = [file for file in mine if isinstance(listed, list) and file in listed]
+        for path in (self.record_path(name), *(self.path / file for file in earlier)):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot replace {path}: {error.strerror or error}") from error
+
+
+def file_names(name: str, scales: Sequence[int], formats: Sequence[str]) -> list[str]:
+    """The kernel files of a photo: <name>_kernel_x<scale>.<format>."""
+    return [f"{name}_kernel_x{scale}.{suffix}" for scale in scales for suffix in formats]
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """The formats in their usual order, without repeats.
+
+    Raises:
+        ConfigError: none, or one that is not known.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        nearest = difflib.get_close_matches(unknown[0], FORMATS, n=1) if unknown else []
+        raise ConfigError(
+            f"formats must be one or more of {','.join(FORMATS)}, "
+            f"got {repr(unknown[0]) if unknown else 'none'}"
+            + (f"; did you mean {nearest[0]}?" if nearest else "")
+        )
+    return tuple(name for name in FORMATS if name in formats)
+
+
+def is_own_picture(path: Path) -> bool:
+    """Whether a picture was written by an earlier run, so that it is not taken for a photo."""
+    match = _KERNEL_PICTURE.fullmatch(path.name)
+    return (
+        match is not None
+        and records.read_record(path.with_name(f"{match['name']}.json")) is not None
+    )
+
+
+def unique_names(photos: Sequence[Path]) -> list[str]:
+    """A name for each photo's files: its stem, and more where photos would share a file.
+
+    Photos whose files would clash take the first of these that tells them apart: with suffix
+    (`a_jpg`), with folder (`holiday_a`), with both, with a hash of the path. Letter case does not
+    tell names apart, since on some file systems it does not.
+
+    Args:
+        photos: different paths.
+
+    Returns:
+        The names in the same order; they depend on the set of photos, not on its order.
+    """
+    styles = [0] * len(photos)
+    while True:
+        names = [_NAME_STYLES[style](photo) for style, photo in zip(styles, photos, strict=True)]
+        clashing = [index for index in _clashing(names) if styles[index] + 1 < len(_NAME_STYLES)]
+        if not clashing:
+            return names
+        for index in clashing:
+            styles[index] += 1
+
+
+def _clashing(names: Sequence[str]) -> list[int]:
+    claims: dict[str, set[int]] = {}
+    for index, name in enumerate(names):
+        for file_name in (f"{name}.json", *file_names(name, (2, 4), FORMATS)):
+            claims.setdefault(file_name.casefold(), set()).add(index)
+    return sorted({index for owners in claims.values() if len(owners) > 1 for index in owners})
+
+
+def _with_suffix(photo: Path) -> str:
+    return f"{photo.stem}_{photo.suffix[1:]}"
+
+
+def _folder(photo: Path) -> str:
+    return photo.resolve().parent.name
+
+
+_NAME_STYLES: tuple[Callable[[Path], str], ...] = (
+    lambda photo: photo.stem,
+    _with_suffix,
+    lambda photo: f"{_folder(photo)}_{photo.stem}",
+    lambda photo: f"{_folder(photo)}_{_with_suffix(photo)}",
+    lambda photo: f"{_with_suffix(photo)}_{hashlib.sha256(bytes(photo)).hexdigest()[:16]}",
+)

@@ -1,0 +1,158 @@
+"""The JSON record of a finished photo: making it, reading it back, telling whether it still holds.
+
+It is written last, so its presence means that all of the photo's files are there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from kernelgan_fast.errors import ImageError
+from kernelgan_fast.files import atomic_write
+from kernelgan_fast.runs.findings import kernel_facts
+from kernelgan_fast.runs.settings import versions
+
+if TYPE_CHECKING:
+    from kernelgan_fast.runs.result import Estimate
+    from kernelgan_fast.runs.settings import Settings
+
+FORMAT = "kernelgan-fast record 1"
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """A photo file's identity: the path as given, its size and a hash of its content."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+def source_facts(path: Path) -> SourceFacts:
+    """Identify a file by its content.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"a photo must be a readable file, got {path}: {reason}") from error
+    return SourceFacts(str(path), size, digest.hexdigest())
+
+
+def make_record(
+    estimate: Estimate, source: SourceFacts, settings: Settings, files: Sequence[str]
+) -> dict[str, object]:
+    """Put down all that is worth knowing about a finished photo, ready for JSON."""
+    diagnostics = estimate.diagnostics
+    return {
+        "format": FORMAT,
+        "source": asdict(source),
+        "request": request(settings),
+        "files": list(files),
+        "kernels": {
+            f"x{scale}": kernel_facts(kernel) for scale, kernel in sorted(estimate.kernels.items())
+        },
+        "spread": estimate.spread,
+        "warnings": list(diagnostics.warnings),
+        "similar_at": list(diagnostics.similar_at),
+        "losses": {name: _numbers(values.tolist()) for name, values in estimate.history.items()},
+        "timings": {name: round(seconds, 4) for name, seconds in diagnostics.timings.items()},
+        "threads": settings.threads,
+        "device": diagnostics.device,
+        "versions": dict(diagnostics.versions),
+        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def request(settings: Settings) -> dict[str, object]:
+    """What decides a kernel besides the photo, as JSON gives it back."""
+    asked = {
+        "version": versions()["kernelgan_fast"],
+        "scale": settings.scale,
+        "seeds": list(settings.seeds),
+        "real": settings.real,
+        "config": asdict(settings.config),
+    }
+    return dict(json.loads(json.dumps(asked)))
+
+
+def write_record(path: Path, record: Mapping[str, object]) -> None:
+    """Write a record, whole or not at all.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+    text = _flat_lists(json.dumps(record, indent=1, allow_nan=False)) + "\n"
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(text.encode())
+
+    atomic_write(path, write)
+
+
+def read_record(path: Path) -> dict[str, object] | None:
+    """Read a record; None where there is none, or where the file is not a record of ours."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        return None
+    return content
+
+
+def still_holds(
+    record: Mapping[str, object], source: SourceFacts, settings: Settings, files: Sequence[Path]
+) -> bool:
+    """Whether a record describes what a new run would make: same photo, same request, all files.
+
+    Args:
+        record: as `read_record` gives it.
+        source: the photo now.
+        settings: of the new run.
+        files: the files the new run would write.
+    """
+    was, listed = record.get("source"), record.get("files")
+    same_photo = isinstance(was, dict) and (was.get("bytes"), was.get("sha256")) == (
+        source.bytes,
+        source.sha256,
+    )
+    return (
+        same_photo
+        and record.get("request") == request(settings)
+        and isinstance(listed, list)
+        and all(file.name in listed and file.is_file() for file in files)
+    )
+
+
+def _flat_lists(text: str) -> str:
+    # A list of numbers on one line instead of one number a line.
+    def flat(match: re.Match[str]) -> str:
+        return f"[{' '.join(match[1].split())}]"
+
+    return re.sub(r"\[([\s\d.,eE+\-nul]*)\]", flat, text)
+
+
+def _numbers(values: object) -> object:
+    # JSON has no word for NaN; six digits are more than anyone plots.
+    if isinstance(values, list):
+        return [_numbers(value) for value in values]
+    if isinstance(values, float):
+        return float(f"{values:.6g}") if math.isfinite(values) else None
+    return values

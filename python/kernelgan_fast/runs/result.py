@@ -1,0 +1,124 @@
+"""The values a run hands out: an estimate, what is known about it, and where a run stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kernelgan_fast.config import TrainConfig
+    from kernelgan_fast.kernels.blur_kernel import BlurKernel
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """How an estimate came about.
+
+    Attributes:
+        timings: seconds by stage: read, prepare, train (of the whole batch), finish.
+        warnings: what may make the kernel less trustworthy, and what was done to the photo.
+        config: the training profile that ran, overrides included.
+        seeds: one seed a run, in the order of `Estimate.raw` and `Estimate.history`.
+        similar_at: for each run the iteration from which the generator counted as similar to
+            the ideal downscaler, or None.
+        versions: package, python, torch and numpy.
+        device: where it trained.
+    """
+
+    timings: Mapping[str, float]
+    warnings: tuple[str, ...]
+    config: TrainConfig
+    seeds: tuple[int, ...]
+    similar_at: tuple[int | None, ...]
+    versions: Mapping[str, str]
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The downscaling kernel of one photo.
+
+    Attributes:
+        kernel: the kernel at the scale asked for. Of several seeds it is the mean of their
+            kernels, which are aligned because each is centred first.
+        kernel_x2: the same at scale 2 (the same object when scale 2 was asked for).
+        raw: (K, k, k) float64, the kernel of each seed as trained: not cut, normalised, centred.
+        spread: mean over the seeds of ‖kernel - mean‖₂ / ‖mean‖₂ at scale 2; None of one seed.
+        history: by loss name a (K, R) float array; "iteration" is (R,) int, the iterations kept.
+        diagnostics: timings, warnings, config, seeds, versions.
+        source: the file the photo came from, or "array".
+    """
+
+    kernel: BlurKernel
+    kernel_x2: BlurKernel
+    raw: NDArray[np.float64]
+    spread: float | None
+    history: Mapping[str, NDArray[np.generic]]
+    diagnostics: Diagnostics
+    source: str
+
+    def __repr__(self) -> str:
+        spread = "" if self.spread is None else f", spread {self.spread:.0%}"
+        found = len(self.diagnostics.warnings)
+        warnings = f", {found} warning{'s' * (found > 1)}" if found else ""
+        return f"Estimate({self.source!r}, {self.kernel!r}{spread}{warnings})"
+
+    @property
+    def kernels(self) -> Mapping[int, BlurKernel]:
+        """The kernels by scale: {2: …}, or {2: …, 4: …}."""
+        return {self.kernel_x2.scale: self.kernel_x2, self.kernel.scale: self.kernel}
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """Where a run stands.
+
+    Attributes:
+        photos_done: photos finished, of `photos_total`; failed and skipped ones count.
+        iteration: iterations done of the batch in training, of `iterations`.
+        losses: the latest losses, mean over the batch, by name.
+        elapsed: seconds since the run began.
+        remaining: seconds left, estimated; None until something is known.
+        batch: the names of the photos in training.
+    """
+
+    photos_done: int
+    photos_total: int
+    iteration: int
+    iterations: int
+    losses: Mapping[str, float]
+    elapsed: float
+    remaining: float | None
+    batch: tuple[str, ...]
+
+    @property
+    def fraction(self) -> float:
+        """The part of the run that is done, 0 to 1."""
+        within = len(self.batch) * self.iteration / self.iterations if self.iterations else 0.0
+        return min((self.photos_done + within) / max(self.photos_total, 1), 1.0)
+
+
+@dataclass(frozen=True)
+class PhotoResult:
+    """What became of one photo of a folder run.
+
+    Attributes:
+        source: the photo as given.
+        status: "done", "skipped" (finished by an earlier run) or "failed".
+        record: the record file, None of a failed photo.
+        summary: the record's content (see `runs.records`), empty of a failed photo.
+        estimate: of a done photo.
+        error: the reason of a failed photo, one line.
+    """
+
+    source: Path
+    status: Literal["done", "skipped", "failed"]
+    record: Path | None
+    summary: Mapping[str, object]
+    estimate: Estimate | None
+    error: str | None

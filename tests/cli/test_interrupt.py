@@ -1,0 +1,72 @@
+"""Ctrl-C and SIGTERM in mid-run: finished photos stay, nothing else does, the rest can follow."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from quick import environment, write_photo
+
+# The first photo trains at once, the others until they are stopped.
+PROGRAM = """
+import sys
+import pytest, quick
+from kernelgan_fast.gan import trainer
+real_train, calls = trainer.train, []
+def train(problems, config, **options):
+    calls.append(1)
+    endless = len(calls) > 1 and "--resume" not in sys.argv
+    return real_train(problems, quick.ENDLESS if endless else config, **options)
+trainer.train = train
+quick.add_profiles(pytest.MonkeyPatch())
+from kernelgan_fast.cli.main import main
+sys.exit(main())
+"""
+
+
+def command(*options: str) -> list[str]:
+    estimate = ["estimate", "in", "--profile", "quick", "--jobs", "1", "--formats", "npy"]
+    return [sys.executable, "-c", PROGRAM, *estimate, *options]
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str) -> None:
+    for seed, name in enumerate("abc"):
+        write_photo(tmp_path / "in" / f"{name}.png", seed=seed)
+    process = subprocess.Popen(
+        command(),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        env=environment(),
+    )
+    assert process.stdout is not None
+    first = process.stdout.readline()  # printed once the first photo's files are there
+    time.sleep(0.5)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert first.startswith("a.png") or first.startswith("in/a.png")
+    assert out == "" and "Traceback" not in err
+    assert word in err and "1 of 3 photos done and kept in kernelgan_out" in err
+    assert "--resume" in err
+    folder = tmp_path / "kernelgan_out"
+    assert sorted(os.listdir(folder)) == ["a.json", "a_kernel_x2.npy"]
+
+    again = subprocess.run(
+        command("--resume"), cwd=tmp_path, capture_output=True, text=True, env=environment()
+    )
+    assert again.returncode == 0, again.stderr
+    assert "2 done, 1 done earlier" in again.stderr
+    assert len(again.stdout.splitlines()) == 3
+    assert len(os.listdir(folder)) == 6

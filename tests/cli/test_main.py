@@ -1,0 +1,140 @@
+"""The command as a whole: help, versions, wrong words, exit codes, no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import kernelgan_fast
+from kernelgan_fast.cli import estimate
+from kernelgan_fast.cli.main import main
+from kernelgan_fast.errors import KernelGanError, NativeUnavailable, TrainingDiverged
+
+
+def test_without_arguments_it_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "kernelgan-fast estimate photo.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["estimate", "--help"], ["info", "--help"]], ids=str
+)
+def test_help_fits_80_columns(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert out and max(map(len, out.splitlines())) < 80
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["estimate", "--help"])
+    out = capsys.readouterr().out
+    options = "scale profile iterations seed seeds real out formats resume quiet json jobs device"
+    for option in (*options.split(), "debug"):
+        assert f"--{option} " in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"kernelgan-fast {kernelgan_fast.__version__}\n"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from kernelgan_fast.cli.main import main; main(['estimate', '--help'])\n"
+        "heavy = {'torch', 'numpy', 'scipy', 'PIL'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_module_runs_too() -> None:
+    command = [sys.executable, "-m", "kernelgan_fast", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("kernelgan-fast ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["estimat", "a.png"], "did you mean estimate?"),
+        ([__file__], f"did you mean kernelgan-fast estimate {__file__}?"),
+        (["estimate", "a.png", "--sead", "3"], "did you mean --seed?"),
+        (["estimate", "a.png", "--itterations=3"], "did you mean --iterations?"),
+        (["info", "--jsn"], "did you mean --json?"),
+        (["estimate"], "PHOTO"),
+        (["estimate", "a.png", "--scale", "3"], "choose from"),
+        (["estimate", "a.png", "--seed", "x"], "invalid int value"),
+        (["estimate", "a.png", "--profile", "papr"], "did you mean 'paper'?"),
+        (["estimate", "a.png", "--iterations", "0"], "iterations must be"),
+        (["estimate", "a.png", "--jobs", "0"], "at least 1, got 0"),
+        (["estimate", "a.png", "--seeds", "0"], "seeds must be 1 to 100"),
+        (["estimate", "a.png", "--formats", "npy,matt"], "did you mean mat?"),
+        (["estimate", "a.png", "--device", "gpu"], "device must be auto, cpu or cuda"),
+    ],
+)
+def test_wrong_usage(
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ") and words in printed.err
+    assert not any(tmp_path.iterdir())
+
+
+def run_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def run(args: Any) -> int:
+        raise error
+
+    monkeypatch.setattr(estimate, "run", run)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (NativeUnavailable("no extension"), 3, "error: no extension"),
+        (TrainingDiverged("not finite"), 1, "error: not finite"),
+        (KernelGanError("odd"), 1, "error: odd"),
+        (RuntimeError("oops"), 1, "error: this should not have happened: RuntimeError: oops"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+    ids=str,
+)
+def test_exceptions_become_messages(
+    error: BaseException,
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_that_raises(monkeypatch, error)
+    assert main(["estimate", "a.png"]) == code
+    err = capsys.readouterr().err
+    assert err.startswith(words) and "Traceback" not in err
+
+
+def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_that_raises(monkeypatch, RuntimeError("oops"))
+    with pytest.raises(RuntimeError, match="oops"):
+        main(["estimate", "a.png", "--debug"])
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    code = "import sys; from kernelgan_fast.cli.main import main; sys.exit(main(['info']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() in (0, 1)
