@@ -1,0 +1,1 @@
+"""The internal GAN: networks, losses, schedule, training."""
