@@ -19,10 +19,25 @@ namespace {
 
 thread_local bool inside_task = false;
 
+using Task = std::function<void(int64_t)>;
+
+// One thread's tasks, taken one after another by whoever comes. A cache line of its own.
+struct alignas(64) Share {
+  std::atomic<int64_t> taken{0};
+  int64_t begin = 0, end = 0;
+
+  // The next task, or -1 when none is left.
+  int64_t take(Order order) {
+    const int64_t k = taken.fetch_add(1, std::memory_order_relaxed);
+    if (k >= end - begin) return -1;
+    return order == Order::first_to_last ? begin + k : end - 1 - k;
+  }
+};
+
 class Pool {
  public:
-  explicit Pool(int workers) {
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+  explicit Pool(int workers) : shares_(workers + 1) {
+    for (int i = 1; i <= workers; ++i) threads_.emplace_back([this, i] { work(i); });
   }
 
   ~Pool() {
@@ -36,38 +51,46 @@ class Pool {
 
   int workers() const { return static_cast<int>(threads_.size()); }
 
-  void run(int64_t count, const std::function<void(int64_t)>& task) {
+  void run(int64_t count, const Task& task, Order order) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      const int64_t threads = static_cast<int64_t>(shares_.size());
+      for (int64_t t = 0; t < threads; ++t) {
+        shares_[t].taken = 0;
+        shares_[t].begin = count * t / threads;
+        shares_[t].end = count * (t + 1) / threads;
+      }
       task_ = &task;
-      count_ = count;
-      next_ = 0;
+      order_ = order;
       failure_ = nullptr;
       busy_ = workers();
       ++round_;
     }
     wake_.notify_all();
-    drain();
+    drain(0);
     std::unique_lock<std::mutex> lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
-  void drain() {
+  void drain(size_t me) {
     inside_task = true;
-    for (int64_t i = next_++; i < count_; i = next_++) {
-      try {
-        (*task_)(i);
-      } catch (...) {
-        std::lock_guard<std::mutex> lock(mutex_);
-        if (!failure_) failure_ = std::current_exception();
+    for (size_t k = 0; k < shares_.size(); ++k) {
+      Share& share = shares_[(me + k) % shares_.size()];
+      for (int64_t i = share.take(order_); i >= 0; i = share.take(order_)) {
+        try {
+          (*task_)(i);
+        } catch (...) {
+          std::lock_guard<std::mutex> lock(mutex_);
+          if (!failure_) failure_ = std::current_exception();
+        }
       }
     }
     inside_task = false;
   }
 
-  void work() {
+  void work(size_t me) {
     uint64_t seen = 0;
     while (true) {
       {
@@ -76,18 +99,18 @@ class Pool {
         if (stopping_) return;
         seen = round_;
       }
-      drain();
+      drain(me);
       std::lock_guard<std::mutex> lock(mutex_);
       if (--busy_ == 0) done_.notify_one();
     }
   }
 
   std::vector<std::thread> threads_;
+  std::vector<Share> shares_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  const std::function<void(int64_t)>* task_ = nullptr;
-  int64_t count_ = 0;
-  std::atomic<int64_t> next_{0};
+  const Task* task_ = nullptr;
+  Order order_ = Order::first_to_last;
   int busy_ = 0;
   uint64_t round_ = 0;
   bool stopping_ = false;
@@ -128,20 +151,20 @@ void set_num_threads(int count) {
 
 int num_threads() { return current().threads; }
 
-void parallel_for(int64_t count, const std::function<void(int64_t)>& task) {
+void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
   State& shared = current();
   const int threads = shared.threads;
   // A second caller finds the pool in use and works alone: two teams would fight for the cores.
   std::unique_lock<std::mutex> use(shared.use, std::defer_lock);
   if (threads == 1 || count < 2 || inside_task || !use.try_lock()) {
-    for (int64_t i = 0; i < count; ++i) task(i);
+    for (int64_t i = 0; i < count; ++i) task(order == Order::first_to_last ? i : count - 1 - i);
     return;
   }
   if (!shared.pool || shared.pool->workers() != threads - 1) {
     shared.pool.reset();
     shared.pool = std::make_unique<Pool>(threads - 1);
   }
-  shared.pool->run(count, task);
+  shared.pool->run(count, task, order);
 }
 
 }  // namespace kgf

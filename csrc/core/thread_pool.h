@@ -14,8 +14,15 @@ namespace kgf {
 void set_num_threads(int count);
 int num_threads();
 
-// Calls task(i) once for every i in [0, count), in any order, and returns when all are done.
-// The first exception that a task throws is thrown again here. Calls from inside a task run serially.
-void parallel_for(int64_t count, const std::function<void(int64_t)>& task);
+// Where a thread begins in its share of the tasks. A pass that reads what an earlier one wrote goes
+// through it from the end, where the caches still hold it.
+enum class Order { first_to_last, last_to_first };
+
+// Calls task(i) once for every i in [0, count) and returns when all are done. Thread t of T begins with
+// the share count·t/T .. count·(t+1)/T, the same in every call, so that what it wrote in one call it
+// reads in the next from its own cache; whoever is done helps the others. The first exception that a
+// task throws is thrown again here. Calls from inside a task run serially.
+void parallel_for(int64_t count, const std::function<void(int64_t)>& task,
+                  Order order = Order::first_to_last);
 
 }  // namespace kgf

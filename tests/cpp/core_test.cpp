@@ -46,7 +46,8 @@ void every_task_runs_once() {
     for (int64_t count : {0, 1, 7, 1000}) {
       std::vector<std::atomic<int>> hits(count);
       parallel_for(count, [&](int64_t i) { ++hits[i]; });
-      for (const auto& hit : hits) EXPECT(hit == 1);
+      parallel_for(count, [&](int64_t i) { ++hits[i]; }, Order::last_to_first);
+      for (const auto& hit : hits) EXPECT(hit == 2);
     }
   }
 }

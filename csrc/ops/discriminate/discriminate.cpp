@@ -54,9 +54,8 @@ void backward(const DiscriminatorLayout& layout, int64_t problems, int passes,
   thread_local std::vector<T> partials;
   if (grad_weights) partials.resize(problems * passes * partial);
   T* const all_partials = partials.data();
-  parallel_for(problems * passes, [&](int64_t i) {
-    // Last pass first: what the forward pass wrote last is still in the cache.
-    const int64_t task = problems * passes - 1 - i, n = task / passes, b = task % passes;
+  const auto one_pass = [&](int64_t task) {
+    const int64_t n = task / passes, b = task % passes;
     const T* problem = saved.as<T>() + n * layout.saved(passes);
     pass(layout, grad_map.as<T>() + task * layout.positions(), crops.as<T>() + task * crop,
          weights.as<T>() + n * layout.weights(), map.as<T>() + task * layout.positions(), problem,
@@ -64,7 +63,8 @@ void backward(const DiscriminatorLayout& layout, int64_t problems, int passes,
          grad_crops ? grad_crops->as<T>() + task * crop : nullptr,
          grad_weights ? all_partials + task * partial : nullptr,
          scratch<T>(discriminate_scratch(layout)));
-  });
+  };
+  parallel_for(problems * passes, one_pass, Order::last_to_first);
   if (!grad_weights) return;
   parallel_for(problems, [&](int64_t n) {
     combine(layout, passes, weights.as<T>() + n * layout.weights(),

@@ -30,25 +30,30 @@ void split_columns(int channels, int side, const T* crop, T* halves) {
   fill(halves + channels * side * 2 * half, T(0), slack * lanes<T>);
 }
 
-template <int V, class T>
-KGF_INLINE void output_row(int kernel_side, int half, const T* halves, const T* kernel, T* out,
-                           int width) {
-  Vec<T> acc[V] = {};
+// Row y of Planes channels: independent sums, so that no addition waits for the one before.
+template <int Planes, class T>
+KGF_INLINE void output_rows(int kernel_side, int half, int64_t plane, const T* halves,
+                            const T* kernel, T* out, int64_t out_plane, int width) {
+  Vec<T> acc[Planes][group] = {};
   for (int s = 0; s < kernel_side; ++s) {
-    const T* row = halves + s * 2 * half;
     for (int t = 0; t < kernel_side; ++t) {
-      const T* from = row + (t % 2) * half + t / 2;
+      const T* from = halves + (s * 2 + t % 2) * half + t / 2;
       const Vec<T> k = broadcast(kernel[s * kernel_side + t]);
-      for (int v = 0; v < V; ++v) acc[v] += k * load(from + v * lanes<T>);
+      for (int c = 0; c < Planes; ++c) {
+        for (int v = 0; v < group; ++v) acc[c][v] += k * load(from + c * plane + v * lanes<T>);
+      }
     }
   }
   // Loads may have run past the row; only `width` results are kept.
-  for (int v = 0; v < V; ++v) {
-    const int left = width - v * lanes<T>;
-    if (left >= lanes<T>) {
-      store(out + v * lanes<T>, acc[v]);
-    } else if (left > 0) {
-      store_partial(out + v * lanes<T>, acc[v], left);
+  for (int c = 0; c < Planes; ++c) {
+    for (int v = 0; v < group; ++v) {
+      T* to = out + c * out_plane + v * lanes<T>;
+      const int left = width - v * lanes<T>;
+      if (left >= lanes<T>) {
+        store(to, acc[c][v]);
+      } else if (left > 0) {
+        store_partial(to, acc[c][v], left);
+      }
     }
   }
 }
@@ -60,12 +65,19 @@ void downscale_crops_one(int channels, int side, int kernel_side, const T* crop,
                          T* out, T* scratch) {
   const int half = (side + 1) / 2, out_side = (side - kernel_side) / 2 + 1;
   split_columns(channels, side, crop, scratch);
-  for (int c = 0; c < channels; ++c) {
-    for (int y = 0; y < out_side; ++y) {
-      const T* rows = scratch + (c * side + 2 * y) * 2 * half;
-      T* to = out + (c * out_side + y) * out_side;
-      for (int x = 0; x < out_side; x += group * lanes<T>) {
-        output_row<group>(kernel_side, half, rows + x, kernel, to + x, out_side - x);
+  const int64_t plane = int64_t{side} * 2 * half, out_plane = int64_t{out_side} * out_side;
+  for (int y = 0; y < out_side; ++y) {
+    for (int x = 0; x < out_side; x += group * lanes<T>) {
+      const T* from = scratch + 4 * y * half + x;
+      T* to = out + y * out_side + x;
+      int c = 0;
+      for (; c + 3 <= channels; c += 3) {
+        output_rows<3>(kernel_side, half, plane, from + c * plane, kernel, to + c * out_plane,
+                       out_plane, out_side - x);
+      }
+      for (; c < channels; ++c) {
+        output_rows<1>(kernel_side, half, plane, from + c * plane, kernel, to + c * out_plane,
+                       out_plane, out_side - x);
       }
     }
   }

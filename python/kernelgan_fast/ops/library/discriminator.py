@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native
 
 
 def _fake_discriminate(
@@ -23,18 +22,18 @@ def _fake_discriminate(
     )
 
 
-class _Discriminate(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        crops, weights, u = crops.contiguous(), weights.contiguous(), u.contiguous()
-        outputs = _fake_discriminate(crops, weights, u, features, size, blocks)
-        native.discriminate_forward(crops, weights, u, features, size, blocks, *outputs)
-        return outputs
+def _forward_discriminate(
+    crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    crops, weights, u = crops.contiguous(), weights.contiguous(), u.contiguous()
+    outputs = _fake_discriminate(crops, weights, u, features, size, blocks)
+    native.discriminate_forward(crops, weights, u, features, size, blocks, *outputs)
+    return outputs
 
+
+class _DiscriminateGradient(Gradient):
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
         crops, weights, _, *ctx.geometry = inputs
         out, u_next, saved = output
         ctx.save_for_backward(crops, weights, out, saved)
@@ -42,7 +41,7 @@ class _Discriminate(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def formula(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         if grads[0] is None:
             return (None,) * 6
         needed = ctx.needs_input_grad[:2]
@@ -93,9 +92,9 @@ def _backward_discriminate(
 _discriminate = Op(
     "discriminate(Tensor crops, Tensor weights, Tensor u, int features, int size, int blocks)"
     " -> (Tensor, Tensor, Tensor)",
-    _Discriminate.forward,
+    _forward_discriminate,
     _fake_discriminate,
-    _Discriminate,
+    _DiscriminateGradient,
 )
 _discriminate_backward = Op(
     "discriminate_backward(Tensor grad_map, Tensor crops, Tensor weights, Tensor out, Tensor saved,"

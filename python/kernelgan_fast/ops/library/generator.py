@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native
 
 
 def _fake_extract_kernel(
@@ -19,23 +19,25 @@ def _fake_extract_kernel(
     return kernel, weights.new_empty((count, native.extract_kernel_saved(sizes, features)))
 
 
-class _ExtractKernel(torch.autograd.Function):
-    @staticmethod
-    def forward(weights: Tensor, sizes: Sequence[int], features: int) -> tuple[Tensor, Tensor]:
-        weights = weights.contiguous()
-        kernel, saved = _fake_extract_kernel(weights, sizes, features)
-        native.extract_kernel_forward(weights, sizes, features, kernel, saved)
-        return kernel, saved
+def _forward_extract_kernel(
+    weights: Tensor, sizes: Sequence[int], features: int
+) -> tuple[Tensor, Tensor]:
+    weights = weights.contiguous()
+    kernel, saved = _fake_extract_kernel(weights, sizes, features)
+    native.extract_kernel_forward(weights, sizes, features, kernel, saved)
+    return kernel, saved
 
+
+class _ExtractKernelGradient(Gradient):
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(inputs[0], output[1])
         ctx.geometry = inputs[1:]
         ctx.mark_non_differentiable(output[1])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def formula(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         if grads[0] is None:
             return None, None, None
         weights, saved = ctx.saved_tensors
@@ -54,9 +56,9 @@ def _backward_extract_kernel(
 
 _extract_kernel = Op(
     "extract_kernel(Tensor weights, int[] sizes, int features) -> (Tensor, Tensor)",
-    _ExtractKernel.forward,
+    _forward_extract_kernel,
     _fake_extract_kernel,
-    _ExtractKernel,
+    _ExtractKernelGradient,
 )
 _extract_kernel_backward = Op(
     "extract_kernel_backward(Tensor grad_kernel, Tensor weights, Tensor saved, int[] sizes,"
@@ -79,24 +81,24 @@ def _fake_kernel_regularizers(
     return kernel.new_empty(count), kernel.new_empty((count, 4)), kernel.new_empty(kernel.shape)
 
 
-class _KernelRegularizers(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        kernel, mask, weights = kernel.contiguous(), mask.contiguous(), weights.contiguous()
-        outputs = _fake_kernel_regularizers(kernel, mask, weights, sparse_power)
-        native.kernel_regularizers_forward(kernel, mask, weights, sparse_power, *outputs)
-        return outputs
+def _forward_kernel_regularizers(
+    kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    kernel, mask, weights = kernel.contiguous(), mask.contiguous(), weights.contiguous()
+    outputs = _fake_kernel_regularizers(kernel, mask, weights, sparse_power)
+    native.kernel_regularizers_forward(kernel, mask, weights, sparse_power, *outputs)
+    return outputs
 
+
+class _KernelRegularizersGradient(Gradient):
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(output[2])
         ctx.mark_non_differentiable(output[1], output[2])
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    def formula(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         if grads[0] is None:
             return None, None, None, None
         (grad,) = ctx.saved_tensors
@@ -106,9 +108,9 @@ class _KernelRegularizers(torch.autograd.Function):
 _kernel_regularizers = Op(
     "kernel_regularizers(Tensor kernel, Tensor mask, Tensor weights, float sparse_power)"
     " -> (Tensor, Tensor, Tensor)",
-    _KernelRegularizers.forward,
+    _forward_kernel_regularizers,
     _fake_kernel_regularizers,
-    _KernelRegularizers,
+    _KernelRegularizersGradient,
 )
 
 
@@ -130,21 +132,21 @@ def _fake_downscale_crops_backward(grad_out: Tensor, crops: Tensor, kernel_side:
     return crops.new_empty((crops.shape[0], kernel_side, kernel_side))
 
 
-class _DownscaleCrops(torch.autograd.Function):
-    @staticmethod
-    def forward(crops: Tensor, kernel: Tensor) -> Tensor:
-        crops, kernel = crops.contiguous(), kernel.contiguous()
-        out = _fake_downscale_crops(crops, kernel)
-        native.downscale_crops_forward(crops, kernel, out)
-        return out
+def _forward_downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
+    crops, kernel = crops.contiguous(), kernel.contiguous()
+    out = _fake_downscale_crops(crops, kernel)
+    native.downscale_crops_forward(crops, kernel, out)
+    return out
 
+
+class _DownscaleCropsGradient(Gradient):
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
         ctx.save_for_backward(inputs[0])
         ctx.kernel_side = inputs[1].shape[-1]
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def formula(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (crops,) = ctx.saved_tensors
         if not ctx.needs_input_grad[1]:
             return None, None
@@ -159,9 +161,9 @@ def _backward_downscale_crops(grad_out: Tensor, crops: Tensor, kernel_side: int)
 
 _downscale_crops = Op(
     "downscale_crops(Tensor crops, Tensor kernel) -> Tensor",
-    _DownscaleCrops.forward,
+    _forward_downscale_crops,
     _fake_downscale_crops,
-    _DownscaleCrops,
+    _DownscaleCropsGradient,
 )
 _downscale_crops_backward = Op(
     "downscale_crops_backward(Tensor grad_out, Tensor crops, int kernel_side) -> Tensor",

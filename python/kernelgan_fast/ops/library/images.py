@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native
 
 
 def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
@@ -16,21 +15,21 @@ def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     return images.new_empty((count, channels, -(-height // scale), -(-width // scale)))
 
 
-class _Downscale(torch.autograd.Function):
-    @staticmethod
-    def forward(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
-        images, kernel = images.contiguous(), kernel.contiguous()
-        out = _fake_downscale(images, kernel, scale)
-        native.downscale_forward(images, kernel, scale, out)
-        return out
+def _forward_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
+    images, kernel = images.contiguous(), kernel.contiguous()
+    out = _fake_downscale(images, kernel, scale)
+    native.downscale_forward(images, kernel, scale, out)
+    return out
 
+
+class _DownscaleGradient(Gradient):
     @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
         images, kernel, ctx.scale = inputs
         ctx.save_for_backward(images, kernel)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def formula(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         inputs = (grads[0], *ctx.saved_tensors, ctx.scale)
         to_images, to_kernel, _ = ctx.needs_input_grad
         return (
@@ -56,9 +55,9 @@ def _backward_kernel(grad_out: Tensor, images: Tensor, kernel: Tensor, scale: in
 
 _downscale = Op(
     "downscale(Tensor images, Tensor kernel, int scale) -> Tensor",
-    _Downscale.forward,
+    _forward_downscale,
     _fake_downscale,
-    _Downscale,
+    _DownscaleGradient,
 )
 _downscale_backward_images = Op(
     "downscale_backward_images(Tensor grad_out, Tensor images, Tensor kernel, int scale) -> Tensor",

@@ -6,11 +6,26 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kernelgan_fast.ops.loading import load_native
 
 native = load_native()
 _library = torch.library.Library("kernelgan_fast", "DEF")
+
+
+class Gradient:
+    """How an op is differentiated: what its forward pass keeps, and the formula; subclassed."""
+
+    @staticmethod
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
+        """Save on ``ctx`` what ``formula`` needs."""
+        raise NotImplementedError
+
+    @staticmethod
+    def formula(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+        """Gradients of the inputs from those of the outputs."""
+        raise NotImplementedError
 
 
 class Op:
@@ -24,7 +39,7 @@ class Op:
         schema: in torch's language, beginning with the name.
         implementation: the op on CPU tensors.
         fake: makes the outputs without computing them.
-        function: the same implementation as an autograd function, for an op with a gradient.
+        gradient: of an op that has one.
     """
 
     def __init__(
@@ -32,23 +47,47 @@ class Op:
         schema: str,
         implementation: Callable[..., Any],
         fake: Callable[..., Any],
-        function: type[torch.autograd.Function] | None = None,
+        gradient: type[Gradient] | None = None,
     ) -> None:
         name = schema.split("(")[0]
         _library.define(schema)
         _library.impl(name, implementation, "CPU")
         torch.library.register_fake(f"kernelgan_fast::{name}", fake, lib=_library)
-        self._eager: Callable[..., Any] = implementation
-        if function is not None:
+        self._eager = implementation
+        if gradient is not None:
             torch.library.register_autograd(
                 f"kernelgan_fast::{name}",
-                function.backward,
-                setup_context=function.setup_context,
+                gradient.formula,
+                setup_context=gradient.keep,
                 lib=_library,
             )
-            self._eager = function.apply
+            self._eager = _differentiable(implementation, gradient)
         self._traced = getattr(torch.ops.kernelgan_fast, name).default
 
     def __call__(self, *arguments: Any) -> Any:
         traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack()
         return (self._traced if traced else self._eager)(*arguments)
+
+
+def _differentiable(
+    implementation: Callable[..., Any], gradient: type[Gradient]
+) -> Callable[..., Any]:
+    """The implementation as an autograd function.
+
+    ``forward`` takes ctx: with a separate ``setup_context`` torch inspects the signature of forward
+    at every call, which takes longer than the smaller ops.
+    """
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Any) -> Any:
+            output = implementation(*inputs)
+            gradient.keep(ctx, inputs, output)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Any) -> tuple[Tensor | None, ...]:
+            return gradient.formula(ctx, *grads)
+
+    apply: Callable[..., Any] = Function.apply
+    return apply

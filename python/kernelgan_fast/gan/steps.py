@@ -1,0 +1,196 @@
+"""One iteration of N problems side by side: a G step and a D step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kernelgan_fast.config import TrainConfig
+from kernelgan_fast.gan import losses
+from kernelgan_fast.gan.discriminator import Discriminator
+from kernelgan_fast.gan.draws import Draw
+from kernelgan_fast.gan.generator import Generator
+from kernelgan_fast.gan.schedule import Schedule, learning_rate
+
+RECORD_EVERY = 10
+
+
+class Trainer:
+    """Both networks, both Adams, the schedule; one call of `iterate` an iteration.
+
+    The kernel composed after G's update in one iteration serves D's step of that iteration and G's
+    step of the next, so G's layers are composed once an iteration and never run as convolutions.
+    The sum over problems is what is differentiated; as problems share nothing, each gets exactly
+    the gradient it would get alone. No step waits for the device.
+
+    Args:
+        generator, discriminator: of N problems, on their device, in their dtype.
+        config: the recipe.
+        ops: module with the ops.
+    """
+
+    def __init__(
+        self, generator: Generator, discriminator: Discriminator, config: TrainConfig, *, ops: Any
+    ) -> None:
+        self.generator, self.discriminator, self.config = generator, discriminator, config
+        self._ops = ops
+        weights = generator.weights
+        count = len(weights)
+        self._generator_adam = _Adam(weights, config)
+        self._discriminator_adam = _Adam(discriminator.weights, config)
+        # The same memory without gradient: G's step needs none for D's weights.
+        self._frozen = discriminator.weights.detach()
+        self._u = discriminator.u
+        self._shape = (discriminator.features, discriminator.size, discriminator.blocks)
+
+        side = config.discriminator_crop
+        patches = side - config.discriminator_size + 1
+        self._outputs = 3 * side * side
+        self._mask = losses.boundary_mask(config.kernel_size).to(weights)
+        self._ones = weights.new_ones(count)
+        # Both GAN losses are linear in D's map, so their gradients are constants.
+        self._fool = losses.generator_map_gradient(weights.new_empty(count, 1, patches, patches))
+        self._tell = losses.discriminator_map_gradient(
+            weights.new_empty(count, 2, patches, patches)
+        )
+        self.schedule = Schedule(count, config, dtype=weights.dtype, device=weights.device)
+        self._pull = weights.new_empty(count, 1, 1, 1)
+        self.refresh_pull()
+        # One row an iteration: |G(x) - ideal(x)|, from which the schedule judges similarity.
+        self._distances = weights.new_zeros(config.iterations, count)
+        self.kernel = self._compose()
+
+    def iterate(self, iteration: int, draw: Draw) -> Tensor | None:
+        """Take one G step and one D step.
+
+        Args:
+            iteration: counted from 0, one after another.
+            draw: crops and noise.
+
+        Returns:
+            (N, 7) losses in the order of `losses.LOSS_NAMES`, on the device, every RECORD_EVERY
+            iterations and in the last; None in the others.
+        """
+        if iteration % self.config.decay_every == 0:
+            rate = learning_rate(iteration, self.config)
+            self._generator_adam.set_rate(rate)
+            self._discriminator_adam.set_rate(rate)
+        if self.schedule.is_due(iteration):
+            self.schedule.update(self.ideal_losses(iteration))
+            self.refresh_pull()
+        judged, terms = self.generator_step(iteration, draw.crops, draw.target)
+        pair = self.discriminator_step(draw.real, draw.crops, draw.noise)
+        if iteration % RECORD_EVERY and iteration != len(self._distances) - 1:
+            return None
+        with torch.no_grad():
+            gan = (losses.generator_gan_loss(judged), losses.discriminator_loss(pair))
+            ideal = self._distances[iteration].square() / self._outputs
+            return torch.cat((torch.stack((*gan, ideal), dim=1), terms), dim=1)
+
+    def generator_step(
+        self, iteration: int, crops: Tensor, target: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Update G to fool D, under the kernel penalties and the pull to the ideal downscale.
+
+        Args:
+            iteration: row of the ideal loss' record.
+            crops: (N, 3, S, S).
+            target: (N, 3 or 1, T, T).
+
+        Returns:
+            D's map (N, 1, T', T') and the unweighted penalty terms (N, 4).
+
+        Source: paper equations 2 and 3.
+        """
+        fake = self._ops.downscale_crops(crops, self.kernel)
+        judged, u_next = self._ops.discriminate(
+            fake.unsqueeze(1), self._frozen, self._u, *self._shape
+        )
+        penalty, terms = self._ops.kernel_regularizers(
+            self.kernel, self._mask, self.schedule.penalties, self.config.sparse_power
+        )
+        distance = fake.detach() - target
+        torch.linalg.vector_norm(distance, dim=(1, 2, 3), out=self._distances[iteration])
+        self.generator.weights.grad = None
+        # loss = mean|D(fake) - 1| + penalty + weight * mean distance^2. Its gradients at these
+        # three places are known; handing them over spares autograd a dozen tiny operators.
+        torch.autograd.backward(
+            (judged, penalty, fake), (self._fool, self._ones, distance.mul_(self._pull))
+        )
+        self._generator_adam.step()
+        self._u.copy_(u_next)
+        self.kernel = self._compose()
+        return judged, terms
+
+    def discriminator_step(self, real: Tensor, crops: Tensor, noise: Tensor | None) -> Tensor:
+        """Update D to tell the photo's crops from the updated G's.
+
+        Args:
+            real: (N, 3, T, T).
+            crops: (N, 3, S, S), those of the G step.
+            noise: (N, 3, T, T) added to the fake, or None.
+
+        Returns:
+            D's maps (N, 2, T', T'), real first: D's power iteration advances in this order.
+
+        Source: paper equation 2.
+        """
+        fake = self._ops.downscale_crops(crops, self.kernel.detach())
+        if noise is not None:
+            fake = fake.add_(noise)
+        pair = torch.stack((real, fake), dim=1)
+        judged, u_next = self._ops.discriminate(
+            pair, self.discriminator.weights, self._u, *self._shape
+        )
+        self.discriminator.weights.grad = None
+        torch.autograd.backward((judged,), (self._tell,))
+        self._discriminator_adam.step()
+        self._u.copy_(u_next)
+        maps: Tensor = judged
+        return maps
+
+    def ideal_losses(self, iterations: int) -> Tensor:
+        """Return the (iterations, N) ideal-downscale losses of the iterations so far."""
+        return self._distances[:iterations].square() / self._outputs
+
+    def refresh_pull(self) -> None:
+        """Take over the ideal weight: weight * mean distance^2 has gradient pull * distance."""
+        torch.mul(self.schedule.ideal, 2 / self._outputs, out=self._pull.view(-1))
+
+    def _compose(self) -> Tensor:
+        return self.generator.kernel(self._ops)
+
+
+class _Adam:
+    """torch's Adam over the rows of a parameter, each a tensor of its own.
+
+    The fused kernel may round the last few elements of a tensor otherwise than the rest. Row by
+    row, what a problem gets does not depend, to the last bit, on who else is in the batch.
+
+    Args:
+        weights: (N, P) parameter.
+        config: rate and betas.
+    """
+
+    def __init__(self, weights: torch.nn.Parameter, config: TrainConfig) -> None:
+        self._weights = weights
+        self._rows = list(weights.detach().unbind())
+        self._adam = torch.optim.Adam(
+            self._rows,
+            lr=config.learning_rate,
+            betas=(config.beta1, config.beta2),
+            fused=weights.device.type in ("cpu", "cuda"),
+        )
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate."""
+        self._adam.param_groups[0]["lr"] = rate
+
+    def step(self) -> None:
+        """Update the weights by their gradient."""
+        assert self._weights.grad is not None
+        for row, grad in zip(self._rows, self._weights.grad.unbind(), strict=True):
+            row.grad = grad
+        self._adam.step()
