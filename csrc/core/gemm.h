@@ -105,4 +105,50 @@ inline void gemm(int rows, int cols, int depth, const T* a, Row row, Col col, co
   }
 }
 
+// Tile of dot_products: R rows of a against Q rows of b.
+template <int R, int Q, class T>
+KGF_INLINE void dot_tile(int depth, const T* a, const T* b, T* c, int ldc) {
+  Vec<T> acc[R][Q] = {};
+  int k = 0;
+  for (; k + lanes<T> <= depth; k += lanes<T>) {
+    Vec<T> x[R];
+    for (int r = 0; r < R; ++r) x[r] = load(a + static_cast<int64_t>(r) * depth + k);
+    for (int q = 0; q < Q; ++q) {
+      const Vec<T> y = load(b + static_cast<int64_t>(q) * depth + k);
+      for (int r = 0; r < R; ++r) acc[r][q] += x[r] * y;
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int q = 0; q < Q; ++q) {
+      T tail = 0;
+      for (int i = k; i < depth; ++i) {
+        tail += a[static_cast<int64_t>(r) * depth + i] * b[static_cast<int64_t>(q) * depth + i];
+      }
+      c[r * ldc + q] = sum<T>(acc[r][q]) + tail;
+    }
+  }
+}
+
+// C[m][n] = Σ_k A[m][k]·B[n][k], both row-major: for a long depth and few columns, which would leave
+// gemm's vectors mostly empty.
+template <class T>
+inline void dot_products(int rows, int cols, int depth, const T* a, const T* b, T* c) {
+  for (int m = 0; m < rows; m += 4) {
+    for (int n = 0; n < cols; ++n) {
+      const T* am = a + static_cast<int64_t>(m) * depth;
+      const T* bn = b + static_cast<int64_t>(n) * depth;
+      T* to = c + m * cols + n;
+      if (m + 4 <= rows && n + 3 <= cols) {
+        dot_tile<4, 3>(depth, am, bn, to, cols);
+        n += 2;
+      } else {
+        const int left = rows - m < 4 ? rows - m : 4;
+        for (int r = 0; r < left; ++r) {
+          dot_tile<1, 1>(depth, am + static_cast<int64_t>(r) * depth, bn, to + r * cols, cols);
+        }
+      }
+    }
+  }
+}
+
 }  // namespace kgf::KGF_SIMD

@@ -141,6 +141,18 @@ inline void fill(T* to, T value, int count) {
   for (int i = 0; i < count; ++i) to[i] = value;
 }
 
+template <class T>
+inline void scale_by(T* values, T factor, int count) {
+  for (int i = 0; i < count; ++i) values[i] *= factor;
+}
+
+template <class T>
+KGF_INLINE void exchange(T& a, T& b) {
+  const T kept = a;
+  a = b;
+  b = kept;
+}
+
 // to[j][i] = from[i][j] for from of rows × cols.
 template <class T>
 inline void transpose(T* to, const T* from, int rows, int cols) {
@@ -149,6 +161,18 @@ inline void transpose(T* to, const T* from, int rows, int cols) {
     const int i1 = i0 + block < rows ? i0 + block : rows;
     for (int j = 0; j < cols; ++j) {
       for (int i = i0; i < i1; ++i) to[j * rows + i] = from[i * cols + j];
+    }
+  }
+}
+
+// to[j][i] += from[i][j] for from of rows × cols.
+template <class T>
+inline void add_transposed(T* to, const T* from, int rows, int cols) {
+  constexpr int block = 16;
+  for (int i0 = 0; i0 < rows; i0 += block) {
+    const int i1 = i0 + block < rows ? i0 + block : rows;
+    for (int j = 0; j < cols; ++j) {
+      for (int i = i0; i < i1; ++i) to[j * rows + i] += from[i * cols + j];
     }
   }
 }

@@ -82,8 +82,8 @@ int64_t discriminate_saved(int channels, int side, int features, int size, int b
 int64_t discriminate_scratch(const DiscriminatorLayout& layout) {
   const int64_t F = layout.features, P = layout.positions(), taps = layout.taps();
   const int64_t wide = taps > F ? taps : F;
-  const int64_t backward = (8 + discriminator_chunk + 2 * P) * F + P * wide + P + taps;
-  const int64_t combine = 3 * wide * F + P + taps;
+  const int64_t backward = (9 + discriminator_chunk + 2 * P) * F + P * wide + P + taps;
+  const int64_t combine = 2 * wide * F + P + taps;
   return (backward > combine ? backward : combine) + 64;
 }
 

@@ -5,60 +5,57 @@
 namespace kgf::KGF_SIMD {
 namespace {
 
-// The gradient at a block's input, from the gradient g at its output (in place), in two sweeps.
+// One block's ReLU and batch norm, backwards, on a chunk of rows at a time.
 template <class T>
-struct BatchNormBackward {
-  const DiscriminatorLayout& layout;
-  const T* y;              // pre-activations of the block
-  const T *scale, *shift;  // relu is open where scale·y + shift > 0
-  const T *mean, *inverse_std;
+struct BlockBackward {
+  int features;
+  const T* y;              // pre-activations
+  const T *scale, *shift;  // the ReLU is open where scale·y + shift > 0
+  const T* mean;
 
-  // First sweep: grad_beta = Σ g·[open], grad_gamma = Σ g·[open]·x̂.
-  KGF_INLINE void sums(const T* g, T* grad_gamma, T* grad_beta, T factor) const {
-    const int F = layout.features;
+  // Adds Σ g·[open] and Σ g·[open]·(y - mean) over rows first .. first + count - 1; g holds just these.
+  KGF_INLINE void add_sums(const T* g, int first, int count, T* total, T* moment) const {
+    const T* rows = y + first * features;
     int c = 0;
-    for (; c + lanes<T> <= F; c += lanes<T>) {
-      const Vec<T> s = load(scale + c), t = load(shift + c), m = load(mean + c);
-      Vec<T> total{}, moment{};
-      for (int p = 0; p < layout.positions(); ++p) {
-        const Vec<T> value = load(y + p * F + c), zero{};
-        const Vec<T> open = s * value + t > zero ? load(g + p * F + c) : zero;
-        total += open;
-        moment += open * (value - m);
+    for (; c + lanes<T> <= features; c += lanes<T>) {
+      const Vec<T> s = load(scale + c), t = load(shift + c), m = load(mean + c), zero{};
+      Vec<T> a = load(total + c), b = load(moment + c);
+      for (int p = 0; p < count; ++p) {
+        const Vec<T> value = load(rows + p * features + c);
+        const Vec<T> open = s * value + t > zero ? load(g + p * features + c) : zero;
+        a += open;
+        b += open * (value - m);
       }
-      store(grad_beta + c, factor * total);
-      store(grad_gamma + c, factor * moment * load(inverse_std + c));
+      store(total + c, a);
+      store(moment + c, b);
     }
-    for (; c < F; ++c) {
-      T total = 0, moment = 0;
-      for (int p = 0; p < layout.positions(); ++p) {
-        const T value = y[p * F + c];
-        if (scale[c] * value + shift[c] > 0) {
-          total += g[p * F + c];
-          moment += g[p * F + c] * (value - mean[c]);
-        }
+    for (; c < features; ++c) {
+      for (int p = 0; p < count; ++p) {
+        const T value = rows[p * features + c];
+        const T open = scale[c] * value + shift[c] > 0 ? g[p * features + c] : T(0);
+        total[c] += open;
+        moment[c] += open * (value - mean[c]);
       }
-      grad_beta[c] = factor * total;
-      grad_gamma[c] = factor * moment * inverse_std[c];
     }
   }
 
-  // Second sweep over some rows: dy = a·g·[open] - b - d·(y - mean), coefficients per feature.
-  KGF_INLINE void rows(T* g, int from, int count, const T* a, const T* b, const T* d) const {
-    const int F = layout.features;
-    for (int p = from; p < from + count; ++p) {
-      int c = 0;
-      for (; c + lanes<T> <= F; c += lanes<T>) {
-        const Vec<T> value = load(y + p * F + c), zero{};
-        const Vec<T> open =
-            load(scale + c) * value + load(shift + c) > zero ? load(g + p * F + c) : zero;
-        store(g + p * F + c,
-              load(a + c) * open - load(b + c) - load(d + c) * (value - load(mean + c)));
+  // g = a·g·[open] - b - d·(y - mean), coefficients per feature; g holds `count` rows from `first`.
+  KGF_INLINE void apply(T* g, int first, int count, const T* a, const T* b, const T* d) const {
+    const T* rows = y + first * features;
+    int c = 0;
+    for (; c + lanes<T> <= features; c += lanes<T>) {
+      const Vec<T> s = load(scale + c), t = load(shift + c), slope = load(a + c), zero{};
+      const Vec<T> along = load(d + c), constant = along * load(mean + c) - load(b + c);
+      for (int i = c; i < count * features; i += features) {
+        const Vec<T> value = load(rows + i);
+        const Vec<T> open = s * value + t > zero ? load(g + i) : zero;
+        store(g + i, slope * open + (constant - along * value));
       }
-      for (; c < F; ++c) {
-        const T value = y[p * F + c];
-        const T open = scale[c] * value + shift[c] > 0 ? g[p * F + c] : T(0);
-        g[p * F + c] = a[c] * open - b[c] - d[c] * (value - mean[c]);
+    }
+    for (; c < features; ++c) {
+      for (int i = c; i < count * features; i += features) {
+        const T open = scale[c] * rows[i] + shift[c] > 0 ? g[i] : T(0);
+        g[i] = a[c] * open - b[c] - d[c] * (rows[i] - mean[c]);
       }
     }
   }
@@ -85,96 +82,131 @@ void scatter_windows(const DiscriminatorLayout& layout, const T* composed, T fac
   }
 }
 
+// What discriminate_pass_backward works in, one after another in its scratch.
+template <class T>
+struct BackwardScratch {
+  T *scale, *shift, *below_scale, *below_shift;  // affine of this block and of the one below
+  T *total, *moment;                             // sums of this block, then of the one below
+  T *a, *b, *d;                                  // coefficients of BlockBackward::apply
+  T* input;                                      // a chunk of the convolution's input
+  T *g, *below;                                  // (P, F) gradients of this block and below
+  T* products;
+  int* table;
+
+  BackwardScratch(const DiscriminatorLayout& layout, T* memory) {
+    const int F = layout.features, P = layout.positions();
+    T** const small[] = {&scale, &shift, &below_scale, &below_shift, &total, &moment, &a, &b, &d};
+    for (T** part : small) {
+      *part = memory;
+      memory += F;
+    }
+    input = memory;
+    g = input + chunk * F;
+    below = g + P * F;
+    products = below + P * F;
+    table = reinterpret_cast<int*>(products + P * (layout.taps() > F ? layout.taps() : F));
+  }
+};
+
+// Sigmoid, last convolution, and the sums of the top block. Fills g with W·dz, without 1/σ.
+template <class T>
+void top_backward(const DiscriminatorLayout& layout, const T* grad_map, const T* weights,
+                  const T* map, const T* pass, const BlockBackward<T>& top, T* partial,
+                  const BackwardScratch<T>& s) {
+  const int F = layout.features, last = layout.blocks + 1;
+  const T* weight = weights + layout.weight(last);
+  const T inverse_sigma = 1 / pass[layout.sigma() + last];
+  T* grad = partial ? partial + layout.weight(last) : nullptr;
+  if (partial) fill(grad, T(0), F + 1);
+  for (int p = 0; p < layout.positions(); p += chunk) {
+    const int rows = smaller(chunk, layout.positions() - p);
+    if (partial) activate(s.input, top.y + p * F, s.scale, s.shift, rows, F);
+    for (int r = 0; r < rows; ++r) {
+      const T dz = grad_map[p + r] * map[p + r] * (1 - map[p + r]);
+      for (int c = 0; c < F; ++c) s.g[(p + r) * F + c] = dz * weight[c];
+      if (partial) {
+        axpy(grad, dz * inverse_sigma, s.input + r * F, F);
+        grad[F] += dz;
+      }
+    }
+    top.add_sums(s.g + p * F, p, rows, s.total, s.moment);
+  }
+}
+
 }  // namespace
 
 template <class T>
 void discriminate_pass_backward(const DiscriminatorLayout& layout, const T* grad_map, const T* crop,
                                 const T* weights, const T* map, const T* problem, const T* pass,
                                 T* grad_crop, T* partial, T* scratch) {
-  const int F = layout.features, P = layout.positions(), taps = layout.taps(),
-            last = layout.blocks + 1;
+  const int F = layout.features, P = layout.positions(), taps = layout.taps();
   const T* sigma = pass + layout.sigma();
-  T* scale = scratch;
-  T* shift = scale + F;
-  T* input_scale = shift + F;
-  T* input_shift = input_scale + F;
-  T* sums = input_shift + F;  // grad_gamma, grad_beta
-  T* input = sums + 4 * F;
-  T* g = input + chunk * F;  // (P, F) gradient at the current block's output, then at its input
-  T* below = g + P * F;      // the same one block below
-  T* products = below + P * F;
-  const Windows window =
-      windows(layout, reinterpret_cast<int*>(products + P * (taps > F ? taps : F)));
+  BackwardScratch<T> s(layout, scratch);
+  const Windows window = windows(layout, s.table);
+  const auto block_backward = [&](int block, T* scale, T* shift) {
+    affine(layout, weights, pass, block, T(1), scale, shift);
+    return BlockBackward<T>{F, pass + layout.activation(block), scale, shift,
+                            pass + layout.mean(block)};
+  };
 
-  // Last convolution and sigmoid. Gradients towards weights keep the 1/σ of their activation side;
-  // `factor` carries the 1/σ of the convolution above into the block below.
-  affine(layout, weights, pass, layout.blocks, T(1), scale, shift);
-  const T* last_weight = weights + layout.weight(last);
-  T* grad_last = partial ? partial + layout.weight(last) : nullptr;
-  if (partial) fill(grad_last, T(0), F + 1);
-  const T* top = pass + layout.activation(layout.blocks);
-  for (int p = 0; p < P; ++p) {
-    const T dz = grad_map[p] * map[p] * (1 - map[p]);
-    for (int c = 0; c < F; ++c) g[p * F + c] = dz * last_weight[c];
-    if (partial) {
-      activate(input, top + p * F, scale, shift, 1, F);
-      axpy(grad_last, dz / sigma[last], input, F);
-      grad_last[F] += dz;
-    }
-  }
+  fill(s.total, T(0), 2 * F);
+  BlockBackward<T> current = block_backward(layout.blocks, s.scale, s.shift);
+  top_backward(layout, grad_map, weights, map, pass, current, partial, s);
 
   for (int block = layout.blocks; block >= 1; --block) {
-    const T factor = 1 / sigma[block + 1];
-    affine(layout, weights, pass, block, T(1), scale, shift);
-    const T* mean = pass + layout.mean(block);
+    // g and its sums lack the 1/σ of the convolution above. With x̂ = (y - mean)/std,
+    //   grad_beta = Σ g·[open]/σ, grad_gamma = Σ g·[open]·x̂/σ,
+    //   dy = γ/std·(g·[open]/σ - grad_beta/P - x̂·grad_gamma/P).
     const T* inverse_std = pass + layout.inverse_std(block);
-    const BatchNormBackward<T> norm{layout,     pass + layout.activation(block), scale, shift, mean,
-                                    inverse_std};
-    T* grad_gamma = partial ? partial + layout.gamma(block) : sums;
-    T* grad_beta = partial ? partial + layout.beta(block) : sums + F;
-    norm.sums(g, grad_gamma, grad_beta, factor);
-    // dy = γ/std·(factor·g·[open] - grad_beta/P - x̂·grad_gamma/P)
-    T* a = input_scale;
-    T* b = sums + 2 * F;
-    T* d = sums + 3 * F;
     for (int c = 0; c < F; ++c) {
+      const T grad_beta = s.total[c] / sigma[block + 1];
+      const T grad_gamma = s.moment[c] * inverse_std[c] / sigma[block + 1];
       const T slope = weights[layout.gamma(block) + c] * inverse_std[c];
-      a[c] = slope * factor;
-      b[c] = slope * grad_beta[c] / P;
-      d[c] = slope * inverse_std[c] * grad_gamma[c] / P;
+      s.a[c] = slope / sigma[block + 1];
+      s.b[c] = slope * grad_beta / P;
+      s.d[c] = slope * inverse_std[c] * grad_gamma / P;
+      if (partial) {
+        partial[layout.beta(block) + c] = grad_beta;
+        partial[layout.gamma(block) + c] = grad_gamma;
+      }
     }
     if (block == 1) {
       for (int p = 0; p < P; p += chunk) {
         const int rows = smaller(chunk, P - p);
-        norm.rows(g, p, rows, a, b, d);
+        current.apply(s.g + p * F, p, rows, s.a, s.b, s.d);
         if (partial) {
-          gemm(taps, F, rows, crop, Table{window.tap}, Table{window.position + p}, g + p * F, F,
+          gemm(taps, F, rows, crop, Table{window.tap}, Table{window.position + p}, s.g + p * F, F,
                partial, F, p > 0);
         }
       }
       break;
     }
-    T* below_scale = products;
-    T* below_shift = products + F;
-    affine(layout, weights, pass, block - 1, 1 / sigma[block], below_scale, below_shift);
-    const T* weight = weights + layout.weight(block);
+    // Chunk by chunk: through the norm, towards the weights, towards the block below and its sums.
+    fill(s.total, T(0), 2 * F);
+    const BlockBackward<T> next = block_backward(block - 1, s.below_scale, s.below_shift);
     for (int p = 0; p < P; p += chunk) {
       const int rows = smaller(chunk, P - p);
-      norm.rows(g, p, rows, a, b, d);
+      T* g = s.g + p * F;
+      current.apply(g, p, rows, s.a, s.b, s.d);
       if (partial) {
-        activate(input, pass + layout.activation(block - 1) + p * F, below_scale, below_shift, rows,
-                 F);
-        gemm(F, F, rows, g + p * F, Stride{1}, Stride{F}, input, F, partial + layout.weight(block),
-             F, p > 0);
+        activate(s.input, next.y + p * F, s.below_scale, s.below_shift, rows, F);
+        gemm(F, F, rows, g, Stride{1}, Stride{F}, s.input, F, partial + layout.weight(block), F,
+             p > 0);
       }
-      gemm(rows, F, F, g + p * F, Stride{F}, Stride{1}, weight, F, below + p * F, F);
+      gemm(rows, F, F, g, Stride{F}, Stride{1}, weights + layout.weight(block), F, s.below + p * F,
+           F);
+      next.add_sums(s.below + p * F, p, rows, s.total, s.moment);
     }
-    T* swap = g;
-    g = below;
-    below = swap;
+    // partial lacks the 1/σ of its own convolution: its input was not divided by it.
+    if (partial) scale_by(partial + layout.weight(block), 1 / sigma[block], F * F);
+    exchange(s.g, s.below);
+    exchange(s.scale, s.below_scale);
+    exchange(s.shift, s.below_shift);
+    current = next;
   }
   if (grad_crop) {
-    scatter_windows(layout, problem, 1 / (sigma[0] * sigma[1]), g, grad_crop, below, products);
+    scatter_windows(layout, problem, 1 / (sigma[0] * sigma[1]), s.g, grad_crop, s.below,
+                    s.products);
   }
 }
 
@@ -183,10 +215,9 @@ void discriminate_combine(const DiscriminatorLayout& layout, int passes, const T
                           const T* saved, const T* partials, T* grad_weights, T* scratch) {
   const int F = layout.features, taps = layout.taps();
   const int64_t stride = DiscriminatorLayout::padded(layout.weights());
-  T* composed =
-      scratch;  // Σ over passes of the composed convolution's gradient / (σ0 σ1): (taps, F)
-  T* transposed = composed + taps * F;
-  T* product = transposed + taps * F;
+  // Σ over passes of the composed convolution's gradient / (σ0 σ1): (taps, F)
+  T* composed = scratch;
+  T* product = composed + taps * F;
   fill(grad_weights, T(0), layout.weights());
   fill(composed, T(0), taps * F);
 
@@ -214,13 +245,11 @@ void discriminate_combine(const DiscriminatorLayout& layout, int passes, const T
     }
   }
 
-  // composed = W0ᵀW1ᵀ, so dW1 = composedᵀ W0ᵀ and dW0 = W1ᵀ composedᵀ.
-  transpose(transposed, weights + layout.weight(0), F, taps);
-  gemm(F, F, taps, composed, Stride{1}, Stride{F}, transposed, F, grad_weights + layout.weight(1),
-       F, true);
-  transpose(product, composed, taps, F);
-  gemm(F, taps, F, weights + layout.weight(1), Stride{1}, Stride{F}, product, taps, grad_weights,
-       taps, true);
+  // composed = W0ᵀW1ᵀ, so dW1ᵀ = W0·d and dW0ᵀ = d·W1 with d its gradient.
+  gemm(F, F, taps, weights, Stride{taps}, Stride{1}, composed, F, product, F);
+  add_transposed(grad_weights + layout.weight(1), product, F, F);
+  gemm(taps, F, F, composed, Stride{F}, Stride{1}, weights + layout.weight(1), F, product, F);
+  add_transposed(grad_weights, product, taps, F);
 }
 
 #define KGF_INSTANTIATE(T)                                                                         \

@@ -44,21 +44,21 @@ inline void affine(const DiscriminatorLayout& layout, const T* weights, const T*
   }
 }
 
-// to = relu(scale·from + shift), row by row.
+// to = relu(scale·from + shift) for `rows` positions, feature by feature: coefficients stay in registers.
 template <class T>
 KGF_INLINE void activate(T* to, const T* from, const T* scale, const T* shift, int rows,
                          int features) {
-  for (int p = 0; p < rows; ++p) {
-    int c = 0;
-    for (; c + lanes<T> <= features; c += lanes<T>) {
-      store(to + c, relu<T>(load(scale + c) * load(from + c) + load(shift + c)));
+  int c = 0;
+  for (; c + lanes<T> <= features; c += lanes<T>) {
+    const Vec<T> s = load(scale + c), t = load(shift + c);
+    for (int i = c; i < rows * features; i += features)
+      store(to + i, relu<T>(s * load(from + i) + t));
+  }
+  for (; c < features; ++c) {
+    for (int i = c; i < rows * features; i += features) {
+      const T value = scale[c] * from[i] + shift[c];
+      to[i] = value > 0 ? value : 0;
     }
-    for (; c < features; ++c) {
-      const T value = scale[c] * from[c] + shift[c];
-      to[c] = value > 0 ? value : 0;
-    }
-    to += features;
-    from += features;
   }
 }
 

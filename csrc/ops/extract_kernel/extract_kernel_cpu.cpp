@@ -39,12 +39,11 @@ namespace {
 template <class T>
 void composition_gradient(int outputs, int positions, int columns, const T* weight,
                           const T* grad_product, T* grad_above, T* transposed, T* padded) {
-  if (positions == 1) {
-    for (int o = 0; o < outputs; ++o)
-      grad_above[o] = dot(weight + o * columns, grad_product, columns);
+  if (positions < lanes<T>) {
+    dot_products(outputs, positions, columns, weight, grad_product, grad_above);
     return;
   }
-  // Positions are few and odd: pad them to whole vectors.
+  // Positions padded to whole vectors.
   const int pitch = (positions + lanes<T> - 1) / lanes<T> * lanes<T>;
   fill(transposed, T(0), columns * pitch);
   for (int u = 0; u < positions; ++u) {

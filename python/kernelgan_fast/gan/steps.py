@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.gan import losses
@@ -75,8 +76,8 @@ class Trainer:
         """
         if iteration % self.config.decay_every == 0:
             rate = learning_rate(iteration, self.config)
-            self._generator_adam.set_rate(rate)
-            self._discriminator_adam.set_rate(rate)
+            self._generator_adam.rate = rate
+            self._discriminator_adam.rate = rate
         if self.schedule.is_due(iteration):
             self.schedule.update(self.ideal_losses(iteration))
             self.refresh_pull()
@@ -116,9 +117,7 @@ class Trainer:
         self.generator.weights.grad = None
         # loss = mean|D(fake) - 1| + penalty + weight * mean distance^2. Its gradients at these
         # three places are known; handing them over spares autograd a dozen tiny operators.
-        torch.autograd.backward(
-            (judged, penalty, fake), (self._fool, self._ones, distance.mul_(self._pull))
-        )
+        _backward((judged, penalty, fake), (self._fool, self._ones, distance.mul_(self._pull)))
         self._generator_adam.step()
         self._u.copy_(u_next)
         self.kernel = self._compose()
@@ -145,7 +144,7 @@ class Trainer:
             pair, self.discriminator.weights, self._u, *self._shape
         )
         self.discriminator.weights.grad = None
-        torch.autograd.backward((judged,), (self._tell,))
+        _backward((judged,), (self._tell,))
         self._discriminator_adam.step()
         self._u.copy_(u_next)
         maps: Tensor = judged
@@ -164,10 +163,11 @@ class Trainer:
 
 
 class _Adam:
-    """torch's Adam over the rows of a parameter, each a tensor of its own.
+    """torch's fused Adam over the rows of a parameter, each a tensor of its own.
 
     The fused kernel may round the last few elements of a tensor otherwise than the rest. Row by
-    row, what a problem gets does not depend, to the last bit, on who else is in the batch.
+    row, what a problem gets does not depend, to the last bit, on who else is in the batch. The
+    functional form is used because the class imports torch's compiler, which takes a second.
 
     Args:
         weights: (N, P) parameter.
@@ -177,20 +177,37 @@ class _Adam:
     def __init__(self, weights: torch.nn.Parameter, config: TrainConfig) -> None:
         self._weights = weights
         self._rows = list(weights.detach().unbind())
-        self._adam = torch.optim.Adam(
-            self._rows,
-            lr=config.learning_rate,
-            betas=(config.beta1, config.beta2),
-            fused=weights.device.type in ("cpu", "cuda"),
-        )
-
-    def set_rate(self, rate: float) -> None:
-        """Set the learning rate."""
-        self._adam.param_groups[0]["lr"] = rate
+        self._means = [torch.zeros_like(row) for row in self._rows]
+        self._squares = [torch.zeros_like(row) for row in self._rows]
+        self._steps = [row.new_zeros((), dtype=torch.float32) for row in self._rows]
+        self._betas = config.beta1, config.beta2
+        self._fused = weights.device.type in ("cpu", "cuda")
+        self.rate = config.learning_rate
 
     def step(self) -> None:
         """Update the weights by their gradient."""
         assert self._weights.grad is not None
-        for row, grad in zip(self._rows, self._weights.grad.unbind(), strict=True):
-            row.grad = grad
-        self._adam.step()
+        adam(
+            self._rows,
+            list(self._weights.grad.unbind()),
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            foreach=False,
+            fused=self._fused,
+            amsgrad=False,
+            beta1=self._betas[0],
+            beta2=self._betas[1],
+            lr=self.rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+def _backward(roots: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> None:
+    """``torch.autograd.backward`` without its shape checks, which import a computer algebra."""
+    torch.autograd.Variable._execution_engine.run_backward(
+        roots, gradients, False, False, (), allow_unreachable=True, accumulate_grad=True
+    )
