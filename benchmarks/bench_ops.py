@@ -18,7 +18,6 @@ from measure import repeat, write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from cases import CASES, Case
-
 from kernelgan_fast.ops import native, reference
 
 

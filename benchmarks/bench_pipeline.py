@@ -2,8 +2,8 @@
 
     python benchmarks/bench_pipeline.py [--iterations N] [--rounds R] [--out FILE]
 
-Photos of 2 and 12 megapixels are made by enlarging a committed one. Each figure comes from processes
-of their own, so that nothing is warm but the disk.
+Photos of 2 and 12 megapixels are made by enlarging a committed one. Each figure comes from
+processes of their own, so that nothing is warm but the disk.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import torch
 from literal import time_literal
 from measure import spread, write
 
-from kernelgan_fast.config import profile, replace
+from kernelgan_fast.config import profile
 from kernelgan_fast.crops import plan_crops
 from kernelgan_fast.gan.trainer import Problem, train
 from kernelgan_fast.images import read_image
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the JSON here too")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = replace(profile("default"), iterations=options.iterations)
+    config = profile("default").replace(iterations=options.iterations)
     plan = plan_crops(read_image(options.photo).pixels, config)
 
     def ours(count: int, threads: int) -> tuple[float, float]:

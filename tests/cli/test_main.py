@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -128,13 +129,18 @@ def test_debug_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
         main(["estimate", "a.png", "--debug"])
 
 
-def test_a_closed_pipe_is_no_error() -> None:
-    code = "import sys; from kernelgan_fast.cli.main import main; sys.exit(main(['info']))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    assert process.stderr.read() == ""
-    process.stderr.close()
-    assert process.wait() in (0, 1)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argument", ["info", "--help"])
+def test_a_closed_pipe_is_no_error(argument: str, unbuffered: str) -> None:
+    code = f"import sys; from kernelgan_fast.cli.main import main; sys.exit(main([{argument!r}]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode in (0, 1)

@@ -10,7 +10,7 @@ import torch
 
 from kernelgan_fast import ops as implementations
 from kernelgan_fast.config import profile
-from kernelgan_fast.gan import losses, trainer
+from kernelgan_fast.gan import losses, steps
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.trainer import Draw, Trainer
@@ -68,7 +68,7 @@ def follow(run: Trainer, golden_run: GoldenRun, ops: Any) -> tuple[list[float], 
 def test_follows_the_published_program(
     golden_run: GoldenRun, ops: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "RECORD_EVERY", 1)
+    monkeypatch.setattr(steps, "RECORD_EVERY", 1)
     run = start(golden_run, ops)
     errors, recorded = follow(run, golden_run, ops)
     assert max(errors[: CHANGE + 1]) <= EARLY
@@ -112,7 +112,7 @@ def test_order_of_the_passes_matters(
             judged, u_next = reference.discriminate(crops.flip(1), *rest)
             return judged.flip(1), u_next
 
-    monkeypatch.setattr(trainer, "RECORD_EVERY", 1)
+    monkeypatch.setattr(steps, "RECORD_EVERY", 1)
     errors, _ = follow(start(golden_run, FakeFirst()), golden_run, FakeFirst())
     assert errors[3] > 1e-3
 

@@ -82,6 +82,9 @@ void discriminate_prepare(const DiscriminatorLayout& layout, int passes, const T
                           u_next + layout.u(l), v + layout.v(l));
     }
     for (int i = 0; i < layout.us(); ++i) pass[layout.saved_u() + i] = u_next[i];
+    // The padding is output like the rest, and equal calls give equal outputs.
+    const int end = layout.saved_v() + layout.vs();
+    fill(pass + end, T(0), layout.pass_part() - end);
   }
   // Composed first convolution, transposed: (taps, F) = W0ᵀ W1ᵀ.
   T* transposed = scratch;
@@ -90,6 +93,8 @@ void discriminate_prepare(const DiscriminatorLayout& layout, int passes, const T
   for (int l = 2; l <= layout.blocks; ++l) {
     transpose(saved + layout.transposed(l), weights + layout.weight(l), F, F);
   }
+  const int end = layout.transposed(layout.blocks + 1);
+  fill(saved + end, T(0), layout.problem_part() - end);
 }
 
 template <class T>

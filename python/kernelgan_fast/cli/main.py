@@ -78,9 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     debug = "--debug" in arguments
     try:
-        return _run(arguments)
-    except SystemExit as stop:  # argparse ends this way
-        return stop.code if isinstance(stop.code, int) else USAGE
+        code = _run(arguments)
+        sys.stdout.flush()  # at exit a closed pipe could no longer be answered
+        return code
     except BrokenPipeError:
         # Whoever read our output has had enough; a second complaint at exit is avoided.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -138,10 +138,13 @@ def formatter(prog: str) -> argparse.HelpFormatter:
 
 def _run(arguments: Sequence[str]) -> int:
     parser, parsers = build_parser()
-    args, extra = parser.parse_known_args(arguments)
-    if extra:
-        # The subcommand's parser knows the options that may have been meant.
-        parsers[args.command].error(f"unrecognized arguments: {' '.join(extra)}")
+    try:
+        args, extra = parser.parse_known_args(arguments)
+        if extra:
+            # The subcommand's parser knows the options that may have been meant.
+            parsers[args.command].error(f"unrecognized arguments: {' '.join(extra)}")
+    except SystemExit as stop:  # argparse ends this way, after --help too
+        return stop.code if isinstance(stop.code, int) else USAGE
     code: int = args.run(args)
     return code
 
