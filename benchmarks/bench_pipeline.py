@@ -86,9 +86,7 @@ def _runs(photo: Path, folder: Path, iterations: int, rounds: int) -> dict[str, 
         stages.append(record["timings"])
     return {
         "estimate_2_megapixels": spread(whole),
-        "stages": {
-            stage: statistics.median(run[stage] for run in stages) for stage in stages[0]
-        },
+        "stages": {stage: statistics.median(run[stage] for run in stages) for stage in stages[0]},
     }
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from kernelgan_fast.config import TrainConfig, profile
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.gan import draws as draws_module
-from kernelgan_fast.gan import losses
+from kernelgan_fast.gan import losses, steps
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.trainer import Draw, Problem, TrainedKernel, Trainer, draws, train
@@ -364,3 +364,25 @@ def test_what_the_caller_froze_stays_frozen(
         assert gc.get_freeze_count() > 0.9 * frozen
     finally:
         gc.unfreeze()
+
+
+def test_a_failure_in_another_share_stops_the_first(
+    small_config: TrainConfig, make_problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+    whole = steps.Trainer.iterate
+
+    def iterate(self: Trainer, iteration: int, draw: Draw) -> Tensor | None:
+        if threading.current_thread() is not threading.main_thread():
+            failed.set()
+            raise MemoryError("of the second share")
+        failed.wait(10)
+        seen.append(iteration)
+        return whole(self, iteration, draw)
+
+    seen: list[int] = []
+    monkeypatch.setattr(steps.Trainer, "iterate", iterate)
+    config = small_config.replace(iterations=1000)
+    with pytest.raises(MemoryError, match="of the second share"):
+        train([make_problem(seed) for seed in (0, 1)], config, ops=native, threads=2)
+    assert len(seen) < 500

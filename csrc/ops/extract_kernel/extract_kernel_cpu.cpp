@@ -12,6 +12,7 @@ void extract_kernel_one(const GeneratorLayout& layout, const T* weights, T* kern
   const T one = 1;
   const T* above = &one;
   T* product = scratch;
+  saved[0] = 0;  // one layer keeps nothing, but a row of `saved` is never empty
   for (int l = layout.layers - 1; l >= 0; --l) {
     const int outputs = layout.outputs(l), inputs = layout.inputs(l), size = layout.sizes[l];
     const int taps = layout.taps(l), over = layout.side(l + 1), side = layout.side(l);

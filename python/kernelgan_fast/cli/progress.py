@@ -131,7 +131,8 @@ def make_reporter(stream: TextIO, *, quiet: bool) -> Reporter:
 
 def describe(event: ProgressEvent) -> list[str]:
     """An event in words, most wanted first: photos, time left, iteration, both GAN losses."""
-    parts = [f"{event.photos_done}/{event.photos_total} photos"]
+    noun = "photo" if event.photos_total == 1 else "photos"
+    parts = [f"{event.photos_done}/{event.photos_total} {noun}"]
     if event.remaining is not None:
         parts.append(f"{clock(event.remaining)} left")
     width = len(str(event.iterations))

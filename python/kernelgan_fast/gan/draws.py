@@ -15,7 +15,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.gan import losses
 
 GENERATOR_STREAM, REAL_STREAM, FAKE_STREAM = 0, 1, 2
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)

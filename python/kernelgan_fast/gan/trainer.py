@@ -92,7 +92,8 @@ def train(
 
         ops = implementations.native
     team = min(threads or 1, len(problems)) if torch.device(device).type == "cpu" else 1
-    ends = [len(problems) * share // team for share in range(team + 1)]
+    # The first share is the largest, for it is the one that reports progress.
+    ends = [-(-len(problems) * share // team) for share in range(team + 1)]
     with _threads(ops, threads if team == 1 else 1), _frozen_garbage():
         shares = [
             _Share(problems[begin:end], config, ops=ops, device=device)
@@ -126,7 +127,14 @@ class _Share:
         self._records: list[Tensor] = []
 
     def train(self, stop: threading.Event, progress: Progress | None) -> None:
-        """Run to the end, or until nothing finite is left or `stop` is set."""
+        """Run to the end, or until nothing finite is left or `stop` is set; a failure sets it."""
+        try:
+            self._train(stop, progress)
+        except BaseException:
+            stop.set()
+            raise
+
+    def _train(self, stop: threading.Event, progress: Progress | None) -> None:
         report_every = max(1, round(self._config.iterations / 100 / RECORD_EVERY))
         for iteration, draw in enumerate(self._draws):
             record = self._trainer.iterate(iteration, draw)
@@ -179,7 +187,7 @@ def _run(shares: Sequence[_Share], progress: Progress | None) -> None:
             shares[0].train(stop, progress)
             for other in others:
                 other.result()
-        except BaseException:
+        except BaseException:  # Ctrl-C while waiting, too
             stop.set()
             raise
 

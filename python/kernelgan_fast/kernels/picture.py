@@ -55,7 +55,7 @@ def save_picture(
     Args:
         kernel: the kernel.
         path: the PNG file; its folder must exist.
-        title: the heading; size and scale of the kernel where it is left out.
+        title: the heading; photo, scale and size of the kernel where it is left out.
 
     Raises:
         OutputError: the file could not be written; an old one is untouched.
@@ -84,7 +84,8 @@ def draw(kernel: BlurKernel, title: str | None = None) -> Image:
     _colour_bar(canvas, pen, low, high)
     _marks(pen, kernel)
     _legend(pen, kernel)
-    heading = title or f"Downscaling kernel x{kernel.scale}, {kernel.size} x {kernel.size}"
+    source = kernel.provenance.get("source", "Downscaling kernel")
+    heading = title or f"{source}: x{kernel.scale}, {kernel.size} x {kernel.size}"
     _text(pen, _LEFT + _SIDE / 2, _TOP / 2, heading, size=24, anchor="mm", width=_WIDTH - 140)
     return canvas.resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
 
