@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         path, _, heading = target.partition("#")
         assert (page.parent / path).exists(), f"{page.name}: {target}"
         assert path or heading in headings, f"{page.name}: {target}"
+
+
+def test_the_readme_shows_the_committed_figures() -> None:
+    script = ROOT / "benchmarks" / "make_table.py"
+    assert subprocess.run([sys.executable, str(script), "--check"], timeout=60).returncode == 0

@@ -22,6 +22,7 @@ _GREY = (0.299, 0.587, 0.114)
 _FRAME = 5
 _QUANTILE = 0.97
 _BOX = 5
+_BAND = 64
 # Keys' cubic (a = -1/2) stretched to scale 2: exact binary fractions of sum 1.
 _HALF_TAPS = tuple(tap / 256 for tap in (-3, -9, 29, 111, 111, 29, -9, -3))
 
@@ -117,8 +118,6 @@ def gradient_map(grey: Plane) -> Plane:
     Source: paper section 4.1; thresholds as the published program runs, where the percentile
         applies to the two directions but not to the magnitude.
     """
-    from scipy.ndimage import uniform_filter
-
     total = np.zeros_like(grey)
     if min(grey.shape) <= 2 * _FRAME:
         return total
@@ -141,8 +140,7 @@ def gradient_map(grey: Plane) -> Plane:
         if threshold > 0:
             high = direction >= threshold
             view += high * grey.dtype.type(1 / np.count_nonzero(high))
-    uniform_filter(total, _BOX, output=total, mode="constant")
-    np.maximum(total, 0, out=total)
+    _box(total, _BOX)
     mean = float(total.mean(dtype=np.float64))
     if mean > 0:
         total /= mean
@@ -162,11 +160,9 @@ def probability_map(gradients: Plane, crop: int) -> Plane:
 
     Source: paper section 4.1.
     """
-    from scipy.ndimage import uniform_filter
-
     half = crop // 2
-    smooth: Plane = uniform_filter(gradients, half, mode="constant")
-    np.maximum(smooth, 0, out=smooth)
+    smooth: Plane = gradients.copy()
+    _box(smooth, half)
     smooth[:half] = smooth[-half:] = smooth[:, :half] = smooth[:, -half:] = 0
     total = float(smooth.sum(dtype=np.float64))
     if total > 0:
@@ -180,6 +176,28 @@ def _distance(one: Plane, other: Plane) -> Plane:
     difference: Plane = one - other
     np.abs(difference, out=difference)
     return difference
+
+
+def _box(plane: Plane, size: int) -> None:
+    """Replace each value by the mean of a size x size box around it, zeros beyond the border.
+
+    Running sums in float64, a band of lines at a time, so that no second plane is needed. An even
+    box reaches one further back than forth.
+    """
+    back, forth = size // 2 + 1, size - size // 2 - 1
+    for lines in (plane, plane.T):
+        count = lines.shape[1]
+        for first in range(0, len(lines), _BAND):
+            band = lines[first : first + _BAND]
+            running = np.zeros((len(band), count + back + forth), dtype=np.float64)
+            np.cumsum(band, axis=1, dtype=np.float64, out=running[:, back : back + count])
+            running[:, back + count :] = running[:, back + count - 1 : back + count]
+            np.subtract(
+                running[:, back + forth :], running[:, :count], out=band, casting="same_kind"
+            )
+            band /= size
+    # Sums that cancel may leave a trace below zero.
+    np.maximum(plane, 0, out=plane)
 
 
 def _corner_cdf(gradients: Plane, crop: int) -> NDArray[np.float64]:

@@ -1,0 +1,75 @@
+"""Write the README's table of figures from the committed results.
+
+    python benchmarks/make_table.py [--check]
+
+--check writes nothing and fails where the README says something else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "<!-- figures -->\n", "<!-- /figures -->"
+
+
+RATIOS = {
+    "Ratio of the two": ("literal / ours, CPU, one problem, one thread", 0),
+    "One photo on two threads against one": ("speed-up, one problem on two threads", 2),
+    "Two photos on two threads, throughput": ("throughput, two problems on two threads", 2),
+}
+
+
+def table() -> str:
+    """The Markdown between the marks."""
+    train, pipeline = _result("train"), _result("pipeline")
+    cpu = {name: spread["median"] for name, spread in train["cpu_ms"].items()}
+    whole = pipeline["estimate_2_megapixels"]["median"]
+    rows = {
+        "One iteration, plain PyTorch, one thread": f"{cpu['literal']:.0f} ms of CPU",
+        "One iteration, ours, one thread": f"{cpu['problems=1 threads=1']:.1f} ms of CPU",
+        **{what: _ratio(train["ratios"][name], digits) for what, (name, digits) in RATIOS.items()},
+        "`estimate`, 2 megapixels, 3000 iterations, two threads": f"{whole:.1f} s",
+        "of that, preparing the crops": f"{pipeline['stages']['prepare']:.2f} s",
+        "Memory for 12 megapixels, beyond PyTorch's": f"{pipeline['memory_12_megapixels']:.0f} MiB",
+    }
+    machine = train["machine"]
+    where = f"{machine['cores']} shared cores of an {machine['cpu']}"
+    vectors = machine["extension"]["simd"]
+    lines = [f"| on {where}, {vectors} | median (least to most) |", "|---|---|"]
+    lines += [f"| {what} | {figure} |" for what, figure in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def readme(text: str) -> str:
+    """The README with the table in its place."""
+    before, rest = text.split(BEGIN)
+    return before + BEGIN + table() + END + rest.split(END)[1]
+
+
+def _result(benchmark: str) -> dict[str, Any]:
+    (path,) = (ROOT / "benchmarks" / "results").glob(f"{benchmark}_*.json")
+    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return result
+
+
+def _ratio(spread: dict[str, float], digits: int) -> str:
+    low, middle, high = (f"{spread[key]:.{digits}f}" for key in ("min", "median", "max"))
+    return f"{middle} × ({low} to {high})"
+
+
+def main() -> int:
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    wanted = readme(text)
+    if "--check" in sys.argv[1:]:
+        return int(text != wanted)
+    path.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
