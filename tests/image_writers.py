@@ -1,4 +1,4 @@
-"""Image files that Pillow cannot write: 16-bit colour, and TIFFs with chosen tags."""
+"""What the tests of photos share: files that Pillow cannot write, and the notes a photo may get."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+GREY = "grey photo: one channel serves as all three"
+ALPHA = "alpha channel ignored"
 
 
 def png(array: Array) -> bytes:

@@ -7,24 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from image_writers import ALPHA, GREY
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import ImageError
 from kernelgan_fast.images import as_photo
 
 Array = NDArray[Any]
-GREY = "grey photo: one channel serves as all three"
-ALPHA = "alpha channel ignored"
-
-
-@pytest.fixture
-def pixels() -> Array:
-    return np.random.default_rng(0).integers(0, 256, (24, 30, 3)).astype(np.uint8)
-
-
-@pytest.fixture
-def deep() -> Array:
-    return np.random.default_rng(1).integers(0, 65536, (24, 30, 4)).astype(np.uint16)
 
 
 def test_a_fitting_array_is_shared_and_never_written_to(pixels: Array) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from image_writers import png, tiff
+from image_writers import ALPHA, GREY, png, tiff
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
@@ -19,18 +19,6 @@ from kernelgan_fast.errors import ImageError
 from kernelgan_fast.images import find_images, read_image
 
 Array = NDArray[Any]
-GREY = "grey photo: one channel serves as all three"
-ALPHA = "alpha channel ignored"
-
-
-@pytest.fixture
-def pixels() -> Array:
-    return np.random.default_rng(0).integers(0, 256, (24, 30, 3)).astype(np.uint8)
-
-
-@pytest.fixture
-def deep() -> Array:
-    return np.random.default_rng(1).integers(0, 65536, (24, 30, 4)).astype(np.uint16)
 
 
 def saved(folder: Path, name: str, array: Array | Image.Image, **options: Any) -> Path:

@@ -153,26 +153,18 @@ KGF_INLINE void exchange(T& a, T& b) {
   b = kept;
 }
 
-// to[j][i] = from[i][j] for from of rows × cols.
+// to[j][i] (+)= from[i][j] for from of rows × cols.
 template <class T>
-inline void transpose(T* to, const T* from, int rows, int cols) {
+KGF_INLINE void transpose(T* to, const T* from, int rows, int cols, bool accumulate = false) {
   constexpr int block = 16;
   for (int i0 = 0; i0 < rows; i0 += block) {
     const int i1 = i0 + block < rows ? i0 + block : rows;
     for (int j = 0; j < cols; ++j) {
-      for (int i = i0; i < i1; ++i) to[j * rows + i] = from[i * cols + j];
-    }
-  }
-}
-
-// to[j][i] += from[i][j] for from of rows × cols.
-template <class T>
-inline void add_transposed(T* to, const T* from, int rows, int cols) {
-  constexpr int block = 16;
-  for (int i0 = 0; i0 < rows; i0 += block) {
-    const int i1 = i0 + block < rows ? i0 + block : rows;
-    for (int j = 0; j < cols; ++j) {
-      for (int i = i0; i < i1; ++i) to[j * rows + i] += from[i * cols + j];
+      T* row = to + j * rows;
+      for (int i = i0; i < i1; ++i) {
+        const T value = from[i * cols + j];
+        row[i] = accumulate ? row[i] + value : value;
+      }
     }
   }
 }

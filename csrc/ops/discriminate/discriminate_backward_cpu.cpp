@@ -247,9 +247,9 @@ void discriminate_combine(const DiscriminatorLayout& layout, int passes, const T
 
   // composed = W0ᵀW1ᵀ, so dW1ᵀ = W0·d and dW0ᵀ = d·W1 with d its gradient.
   gemm(F, F, taps, weights, Stride{taps}, Stride{1}, composed, F, product, F);
-  add_transposed(grad_weights + layout.weight(1), product, F, F);
+  transpose(grad_weights + layout.weight(1), product, F, F, true);
   gemm(taps, F, F, composed, Stride{F}, Stride{1}, weights + layout.weight(1), F, product, F);
-  add_transposed(grad_weights, product, taps, F);
+  transpose(grad_weights, product, taps, F, true);
 }
 
 #define KGF_INSTANTIATE(T)                                                                         \

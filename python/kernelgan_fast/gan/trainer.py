@@ -127,14 +127,7 @@ class _Share:
         self._records: list[Tensor] = []
 
     def train(self, stop: threading.Event, progress: Progress | None) -> None:
-        """Run to the end, or until nothing finite is left or `stop` is set; a failure sets it."""
-        try:
-            self._train(stop, progress)
-        except BaseException:
-            stop.set()
-            raise
-
-    def _train(self, stop: threading.Event, progress: Progress | None) -> None:
+        """Run to the end, or until nothing finite is left or `stop` is set."""
         report_every = max(1, round(self._config.iterations / 100 / RECORD_EVERY))
         for iteration, draw in enumerate(self._draws):
             record = self._trainer.iterate(iteration, draw)
@@ -183,6 +176,8 @@ def _run(shares: Sequence[_Share], progress: Progress | None) -> None:
     stop = threading.Event()
     with ThreadPoolExecutor(max(1, len(shares) - 1)) as pool:
         others = [pool.submit(share.train, stop, None) for share in shares[1:]]
+        for other in others:
+            other.add_done_callback(lambda done: stop.set() if done.exception() else None)
         try:
             shares[0].train(stop, progress)
             for other in others:
