@@ -45,6 +45,10 @@ class TrainingDiverged(KernelGanError, ArithmeticError):
         self.losses: dict[str, float] = dict(losses or {})
 
 
+class WorkerLost(KernelGanError, RuntimeError):
+    """A process that trained a share of a batch was ended from outside."""
+
+
 class NativeUnavailable(KernelGanError, ImportError):
     """The compiled extension cannot be loaded; the text holds every cause found."""
 

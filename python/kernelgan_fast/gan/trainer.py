@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gc
 import itertools
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.draws import Draw, Problem, draws
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.schedule import first_similar
+from kernelgan_fast.gan.side_by_side import Stopped, run_side_by_side
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
 
 __all__ = ["Draw", "Problem", "TrainedKernel", "Trainer", "draws", "train"]
@@ -63,18 +63,18 @@ def train(
 ) -> list[TrainedKernel]:
     """Train the GAN of every problem and return the kernels.
 
-    On a CPU each thread trains a share of the problems from start to end, so that threads wait for
-    each other only once; a lone problem gets its passes through the discriminator done side by
-    side. A problem's result does not depend on the others or on the threads. The returned kernel
-    is that of the weights after the last G update; the published program returns the one before.
+    On a CPU each core trains a share of the problems from start to end, in a process or thread of
+    its own; a lone problem gets its passes through the discriminator done side by side. A problem's
+    result does not depend on the others or on the cores. The returned kernel is that of the weights
+    after the last G update; the published program returns the one before.
 
     Args:
         problems: photos with seeds; the photos may differ in size.
         config: the recipe.
         ops: module with the ops; the native ones if not given.
         device: where to train.
-        threads: CPU threads, 1 if not given. PyTorch itself is held to one a share, as its spinning
-            barriers slow operators of this size down.
+        threads: CPU cores to use, 1 if not given. PyTorch itself is held to one thread a share, as
+            its spinning barriers slow operators of this size down.
         progress: called about a hundred times with the iteration and the losses' means over the
             first share; may raise to stop.
 
@@ -84,6 +84,7 @@ def train(
     Raises:
         InputError: no problems.
         TrainingDiverged: no problem is left whose losses and kernel are finite.
+        WorkerLost: a process that trained a share was ended from outside.
     """
     if not problems:
         raise InputError("problems must be one or more, got none; give at least one.")
@@ -94,20 +95,26 @@ def train(
     team = min(threads or 1, len(problems)) if torch.device(device).type == "cpu" else 1
     # The first share is the largest, for it is the one that reports progress.
     ends = [-(-len(problems) * share // team) for share in range(team + 1)]
+    tasks = [
+        functools.partial(
+            _train_share,
+            problems[begin:end],
+            config,
+            ops=ops,
+            device=device,
+            progress=None if begin else progress,
+        )
+        for begin, end in itertools.pairwise(ends)
+    ]
     with _threads(ops, threads if team == 1 else 1), _frozen_garbage():
-        shares = [
-            _Share(problems[begin:end], config, ops=ops, device=device)
-            for begin, end in itertools.pairwise(ends)
-        ]
-        _run(shares, progress)
-    trained = [result for share in shares for result in share.results()]
+        trained = list(itertools.chain.from_iterable(run_side_by_side(tasks)))
     if all(result.diverged for result in trained):
         raise _diverged(trained[0])
     return trained
 
 
 class _Share:
-    """The problems that one thread trains."""
+    """The problems that one core trains."""
 
     def __init__(
         self,
@@ -126,8 +133,8 @@ class _Share:
         self._steps: list[int] = []
         self._records: list[Tensor] = []
 
-    def train(self, stop: threading.Event, progress: Progress | None) -> None:
-        """Run to the end, or until nothing finite is left or `stop` is set."""
+    def train(self, stopped: Stopped, progress: Progress | None) -> None:
+        """Run to the end, or until nothing finite is left or another share failed."""
         report_every = max(1, round(self._config.iterations / 100 / RECORD_EVERY))
         for iteration, draw in enumerate(self._draws):
             record = self._trainer.iterate(iteration, draw)
@@ -141,7 +148,7 @@ class _Share:
             # The one wait for the device.
             values = record.detach().double().cpu()
             finite = torch.isfinite(values).all(dim=1)
-            if stop.is_set() or not bool(finite.any()):
+            if stopped() or not bool(finite.any()):
                 break
             if progress is not None:
                 means = values[finite].mean(dim=0).tolist()
@@ -171,20 +178,18 @@ class _Share:
         ]
 
 
-def _run(shares: Sequence[_Share], progress: Progress | None) -> None:
-    """Train the first share here, where signals and callbacks belong, the others in threads."""
-    stop = threading.Event()
-    with ThreadPoolExecutor(max(1, len(shares) - 1)) as pool:
-        others = [pool.submit(share.train, stop, None) for share in shares[1:]]
-        for other in others:
-            other.add_done_callback(lambda done: stop.set() if done.exception() else None)
-        try:
-            shares[0].train(stop, progress)
-            for other in others:
-                other.result()
-        except BaseException:  # Ctrl-C while waiting, too
-            stop.set()
-            raise
+def _train_share(
+    problems: Sequence[Problem],
+    config: TrainConfig,
+    stopped: Stopped,
+    *,
+    ops: Any,
+    device: torch.device | str,
+    progress: Progress | None,
+) -> list[TrainedKernel]:
+    share = _Share(problems, config, ops=ops, device=device)
+    share.train(stopped, progress)
+    return share.results()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,147 @@
+"""A batch shared out to cores: the same bits as alone, one torch thread a share, stopping."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from kernelgan_fast.config import TrainConfig, profile
+from kernelgan_fast.gan import side_by_side, steps
+from kernelgan_fast.gan.trainer import Draw, Problem, TrainedKernel, Trainer, train
+from kernelgan_fast.ops import native, reference
+
+MakeProblem = Callable[..., Problem]
+
+
+@pytest.fixture
+def two_torch_threads() -> Iterator[None]:
+    """A caller whose torch has threads of its own, so that losing them shows."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def assert_same(one: TrainedKernel, other: TrainedKernel) -> None:
+    assert np.array_equal(one.kernel, other.kernel)
+    assert np.array_equal(one.iterations, other.iterations)
+    for name, values in one.history.items():
+        assert np.array_equal(values, other.history[name]), name
+    rest = [(r.similar_at, r.seed, r.diverged) for r in (one, other)]
+    assert rest[0] == rest[1]
+
+
+@pytest.mark.parametrize("forks", [True, False], ids=["processes", "threads"])
+@pytest.mark.parametrize("published", [True, False], ids=["published", "small"])
+def test_cores_and_batch_do_not_change_a_bit(
+    published: bool,
+    forks: bool,
+    small_config: TrainConfig,
+    make_problem: MakeProblem,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the native ops; small networks leave rests in every vector loop."""
+    monkeypatch.setattr(side_by_side, "can_fork", lambda: forks)
+    config = profile("default") if published else small_config
+    config = config.replace(iterations=40, shave=0)
+    sizes = {"crop": config.crop, "generator_sizes": config.generator_sizes}
+    problems = [make_problem(seed, side, **sizes) for seed, side in enumerate((80, 96, 90))]
+    wanted = [train([problem], config, ops=native, threads=1)[0] for problem in problems]
+    assert not np.array_equal(wanted[0].kernel, wanted[1].kernel)
+    for threads in (1, 2, 3):
+        together = train(problems, config, ops=native, threads=threads)
+        alone = train(problems[:1], config, ops=native, threads=threads)
+        for got, one in zip(together + alone, [*wanted, wanted[0]], strict=True):
+            assert_same(got, one)
+    for got, one in zip(train(problems[::-1], config, threads=2), wanted[::-1], strict=True):
+        assert_same(got, one)
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shares as threads, where forking is not safe: what they do can be watched from here."""
+    monkeypatch.setattr(side_by_side, "can_fork", lambda: False)
+
+
+class Watched:
+    """The reference ops, noting which threads call them and how many threads torch has there."""
+
+    def __init__(self) -> None:
+        self.calls: dict[int, int] = {}
+        self.torch_threads: set[int] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "threads":
+            raise AttributeError(name)
+        return getattr(reference, name)
+
+    def discriminate(self, *arguments: Any) -> Any:
+        caller = threading.get_ident()
+        self.calls[caller] = self.calls.get(caller, 0) + 1
+        self.torch_threads.add(torch.get_num_threads())
+        return reference.discriminate(*arguments)
+
+
+@pytest.mark.usefixtures("two_torch_threads", "in_threads")
+def test_every_share_has_a_thread_and_torch_one_in_each(
+    small_config: TrainConfig, make_problem: MakeProblem
+) -> None:
+    ops = Watched()
+    train([make_problem(seed) for seed in range(3)], small_config, ops=ops, threads=2)
+    assert list(ops.calls.values()) == [2 * small_config.iterations] * 2
+    assert ops.torch_threads == {1}
+    assert torch.get_num_threads() == 2
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("two_torch_threads", "in_threads")
+def test_an_error_in_progress_stops_every_thread(
+    small_config: TrainConfig, make_problem: MakeProblem
+) -> None:
+    ops, error, before = Watched(), RuntimeError("enough"), threading.active_count()
+    calls_then = []
+
+    def stop(iteration: int, means: dict[str, float]) -> None:
+        calls_then.append(sum(ops.calls.values()))
+        raise error
+
+    config = small_config.replace(iterations=5000)  # shares look up every 50 iterations
+    with pytest.raises(RuntimeError, match="enough") as caught:
+        train([make_problem(seed) for seed in range(3)], config, ops=ops, threads=3, progress=stop)
+    assert caught.value is error
+    assert len(calls_then) == 1
+    # Two calls an iteration in two other shares, each with at most one stretch of 50 to finish.
+    assert sum(ops.calls.values()) - calls_then[0] <= 2 * 2 * 50
+    assert threading.active_count() == before
+    assert torch.get_num_threads() == 2
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_a_failure_in_another_share_stops_the_first(
+    small_config: TrainConfig, make_problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+    whole = steps.Trainer.iterate
+
+    def iterate(self: Trainer, iteration: int, draw: Draw) -> Tensor | None:
+        if threading.current_thread() is not threading.main_thread():
+            failed.set()
+            raise MemoryError("of the second share")
+        failed.wait(10)
+        seen.append(iteration)
+        return whole(self, iteration, draw)
+
+    seen: list[int] = []
+    monkeypatch.setattr(steps.Trainer, "iterate", iterate)
+    config = small_config.replace(iterations=1000)
+    with pytest.raises(MemoryError, match="of the second share"):
+        train([make_problem(seed) for seed in (0, 1)], config, ops=native, threads=2)
+    assert len(seen) < 500
