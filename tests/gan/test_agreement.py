@@ -72,30 +72,53 @@ def test_fused_float32_follows_plain_float64(
     golden: Path, rate: float, iterations: int, first_five: float
 ) -> None:
     config = profile("default").replace(iterations=iterations, learning_rate=rate)
-    plan = plan_of(golden / "coffee_192x256.png", config)
-    seeds = (0, 1, 2)
-    problems = [Problem(plan, seed) for seed in seeds]
-    start = fitted(near_bicubic(config.kernel_size), seeds, config)
-    fused = trainer_of(problems, start, config, native, torch.float32)
-    plain = trainer_of(problems, start, config, reference, torch.float64)
-    begin, errors = plain.kernel.detach(), []
-    for iteration, draw in enumerate(draws(problems, config, ops=reference, dtype=torch.float64)):
-        plain.iterate(iteration, draw)
-        fused.iterate(iteration, Draw(*(part.float() for part in draw if part is not None)))
-        errors.append(distance(fused.kernel, plain.kernel) / distance(plain.kernel, 0 * begin))
+    pairs = side_by_side(golden, near_bicubic(config.kernel_size, 0.2), config)
+    begin = pairs[0][1]
+    errors = [distance(fused, plain) / distance(plain, 0 * plain) for fused, plain in pairs[1:]]
     assert float(torch.stack(errors).max()) < 1e-3
     # The middle seed, for one of three may meet a kink early.
     assert float(torch.stack(errors[:5]).amax(dim=0).median()) < first_five
-    moved = distance(plain.kernel, begin) / distance(begin, 0 * begin)
+    moved = distance(pairs[-1][1], begin) / distance(begin, 0 * begin)
     assert float(moved.min()) > 0.03  # so that following means something
 
 
-def near_bicubic(size: int) -> Tensor:
-    """The bicubic kernel, off the kinks it lies on: taps of exactly 0, a sum of exactly 1."""
+def test_fused_float32_keeps_every_tap_for_twenty_iterations(golden: Path) -> None:
+    """At the first rate, from the bicubic kernel but for a twentieth, which takes it off its kinks.
+
+    The worst of 8 seeds was 6e-4 away (plain torch in float32: 8e-4), the middle one 3e-4; the
+    kernel's largest tap is 0.19. From the exact kernel plain torch is 2e-2 away.
+    """
+    config = profile("default").replace(iterations=20)
+    pairs = side_by_side(golden, near_bicubic(config.kernel_size, 0.05), config)
+    for fused, plain in pairs:
+        assert float((fused - plain).abs().max()) < 1e-3
+
+
+def side_by_side(golden: Path, kernel: Tensor, config: TrainConfig) -> list[tuple[Tensor, Tensor]]:
+    """Kernels (3, K, K) of the fused float32 and the plain float64 trainer, the start first."""
+    plan = plan_of(golden / "coffee_192x256.png", config)
+    seeds = (0, 1, 2)
+    problems = [Problem(plan, seed) for seed in seeds]
+    start = fitted(kernel, seeds, config)
+    fused = trainer_of(problems, start, config, native, torch.float32)
+    plain = trainer_of(problems, start, config, reference, torch.float64)
+    kernels = [(fused.kernel.detach().double(), plain.kernel.detach())]
+    for iteration, draw in enumerate(draws(problems, config, ops=reference, dtype=torch.float64)):
+        plain.iterate(iteration, draw)
+        fused.iterate(iteration, Draw(*(part.float() for part in draw if part is not None)))
+        kernels.append((fused.kernel.detach().double(), plain.kernel.detach()))
+    return kernels
+
+
+def near_bicubic(size: int, share: float) -> Tensor:
+    """The bicubic kernel, off the kinks it lies on: taps of exactly 0, a sum of exactly 1.
+
+    `share` of it is replaced by half as much of a wide Gaussian.
+    """
     places = torch.arange(size, dtype=torch.float64) - size / 2
     line = torch.exp(-places.square() / (2 * 2.5**2))
     wide = torch.outer(line, line) / line.sum() ** 2
-    return 0.8 * losses.ideal_kernel(size) + 0.1 * wide
+    return (1 - share) * losses.ideal_kernel(size) + share / 2 * wide
 
 
 @pytest.mark.slow
