@@ -135,8 +135,9 @@ def describe(event: ProgressEvent) -> list[str]:
     parts = [f"{event.photos_done}/{event.photos_total} {noun}"]
     if event.remaining is not None:
         parts.append(f"{clock(event.remaining)} left")
-    width = len(str(event.iterations))
-    parts.append(f"iteration {event.iteration:>{width}}/{event.iterations}")
+    if event.iterations:  # runs that do not train have none
+        width = len(str(event.iterations))
+        parts.append(f"iteration {event.iteration:>{width}}/{event.iterations}")
     if {"gan_g", "gan_d"} <= event.losses.keys():
         parts.append(f"G {event.losses['gan_g']:.3f} D {event.losses['gan_d']:.3f}")
     return parts

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import ImageError, InputError, OutputError, TrainingDiverged
-from kernelgan_fast.images import find_images
 from kernelgan_fast.runs import records
 from kernelgan_fast.runs.clock import Clock, Progress
 from kernelgan_fast.runs.outputs import (
@@ -19,8 +18,8 @@ from kernelgan_fast.runs.outputs import (
     check_formats,
     file_names,
     is_own_picture,
-    unique_names,
 )
+from kernelgan_fast.runs.photos import failed, find_photos, renamed
 from kernelgan_fast.runs.result import PhotoResult
 
 if TYPE_CHECKING:
@@ -72,11 +71,10 @@ class FolderRun:
         self.settings = settings
         self._formats = check_formats(formats)
         self._resume = resume
-        self.notices: list[str] = []
-        self._failures: list[PhotoResult] = []
-        photos = self._find(inputs)
-        self.photos: dict[Path, str] = dict(zip(photos, unique_names(photos), strict=True))
-        self._note_renamed()
+        self.photos, self._failures, pictures = find_photos(inputs, is_own_picture)
+        self.notices = renamed(self.photos)
+        if pictures:
+            self.notices.insert(0, f"left out kernel pictures of an earlier run: {pictures}")
         self.folder = OutputFolder(out)
         self._total = len(self.photos) + len(self._failures)
         self._began = time.perf_counter()
@@ -132,31 +130,6 @@ class FolderRun:
                 tasks = []
         yield from self._train(tasks, clock)
 
-    def _find(self, inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
-        photos: dict[Path, Path] = {}
-        pictures: set[Path] = set()
-        for given in inputs:
-            try:
-                found = find_images([given])
-            except InputError as error:
-                self._failures.append(_failed(Path(given), error))
-                continue
-            for photo in found:
-                if is_own_picture(photo):
-                    pictures.add(photo.resolve())
-                else:
-                    photos.setdefault(photo.resolve(), photo)
-        if pictures:
-            self.notices.append(f"left out kernel pictures of an earlier run: {len(pictures)}")
-        return sorted(photos.values())
-
-    def _note_renamed(self) -> None:
-        for photo, name in self.photos.items():
-            if name != photo.stem:
-                self.notices.append(
-                    f"{photo}: its files are named {name}_…, as another photo shares its name"
-                )
-
     def _finished_earlier(self, photo: Path) -> PhotoResult | None:
         if not self._resume:
             return None
@@ -184,7 +157,7 @@ class FolderRun:
             facts = records.source_facts(photo)
             return _Task(photo, name, facts, prepare(photo, self.settings))
         except (ImageError, OutputError) as error:
-            return _failed(photo, error)
+            return failed(photo, error)
 
     def _train(self, tasks: Sequence[_Task], clock: Clock) -> Iterator[PhotoResult]:
         from kernelgan_fast.runs.batch import finish, train_batch
@@ -195,13 +168,13 @@ class FolderRun:
         try:
             trained = train_batch([task.prepared for task in tasks], self.settings, report)
         except TrainingDiverged as error:
-            yield from (_failed(task.photo, error) for task in tasks)
+            yield from (failed(task.photo, error) for task in tasks)
             return
         for task, runs in zip(tasks, trained, strict=True):
             try:
                 estimate = finish(runs, self.settings)
             except (InputError, TrainingDiverged) as error:
-                yield _failed(task.photo, error)
+                yield failed(task.photo, error)
             else:
                 yield self._write(task, estimate)
 
@@ -215,8 +188,3 @@ class FolderRun:
             self.folder.discard(task.name)
             raise
         return PhotoResult(task.photo, "done", path, record, estimate, None)
-
-
-def _failed(photo: Path, error: Exception) -> PhotoResult:
-    told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
-    return PhotoResult(photo, "failed", None, {}, None, told)

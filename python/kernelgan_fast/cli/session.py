@@ -1,0 +1,207 @@
+"""What commands over many photos share: lines, progress, JSON, Ctrl-C, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kernelgan_fast.cli.progress import Reporter, clock, make_reporter
+from kernelgan_fast.errors import OutputError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from kernelgan_fast.runs.clock import Progress
+    from kernelgan_fast.runs.outputs import OutputFolder
+    from kernelgan_fast.runs.result import PhotoResult
+
+EXIT_CODES = """\
+exit codes: 0 all done, 1 a photo failed, 2 wrong usage, 3 nothing could be
+done, 130 Ctrl-C, 143 terminated
+"""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated as Ctrl-C is: clean up, say how to go on."""
+
+
+class PhotoRun(Protocol):
+    """A run over photos, whatever is done to them."""
+
+    folder: OutputFolder
+    notices: list[str]
+
+    def __len__(self) -> int:
+        """How many photos there are."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run was made."""
+
+    def results(self, progress: Progress | None = None) -> Generator[PhotoResult, None, None]:
+        """Run, photo by photo."""
+
+
+class Session(ABC):
+    """One run of a command: what was printed, what became of the photos.
+
+    A command says what is its own in `plan`, `line` and `details`.
+
+    Args:
+        args: with `quiet` and `json`.
+        run: what to run.
+    """
+
+    def __init__(self, args: argparse.Namespace, run: PhotoRun) -> None:
+        self.reporter: Reporter = make_reporter(sys.stderr, quiet=args.quiet)
+        self.args = args
+        self._run = run
+        self._counts = {"done": 0, "skipped": 0, "failed": 0}
+        self._entries: list[dict[str, object]] = []
+
+    @abstractmethod
+    def plan(self) -> str:
+        """What will be done, after the number of photos and before the folder."""
+
+    @abstractmethod
+    def line(self, result: PhotoResult) -> str:
+        """The line on stdout of a photo that is done, now or earlier."""
+
+    @abstractmethod
+    def details(self, result: PhotoResult) -> dict[str, object]:
+        """What the JSON document tells of such a photo besides its files."""
+
+    def run(self) -> int:
+        """Run to the end or until stopped; returns the exit code."""
+        with _sigterm_as_interrupt(), _python_warnings_to(self.reporter):
+            return self._run_photos()
+
+    def files(self, result: PhotoResult) -> list[str]:
+        """The files of a photo, with their folder."""
+        return [str(self._run.folder.path / name) for name in items(result.summary["files"])]
+
+    def _run_photos(self) -> int:
+        self._announce()
+        code = None
+        try:
+            with closing(self._run.results(self.reporter.update)) as results:
+                for result in results:
+                    self._counts[result.status] += 1
+                    if self.args.json:
+                        self._entries.append(self._entry(result))
+                    self._show(result)
+        except KeyboardInterrupt as stop:
+            code = 143 if isinstance(stop, Terminated) else 130
+            self._stopped("terminated" if code == 143 else "interrupted")
+        except OutputError as error:
+            code = 1 if self._counts["done"] else 3
+            self._stopped(f"error: {error}")
+        finally:
+            self.reporter.clear()
+        if code is None:
+            code = 1 if self._counts["failed"] else 0
+            self._sum_up()
+        if self.args.json:
+            print(json.dumps(self._document(interrupted=code >= 130), indent=1))
+        return code
+
+    def _announce(self) -> None:
+        photos = counted(len(self._run), "photo")
+        self.reporter.say(f"{photos}, {self.plan()}, into {self._run.folder.path}")
+        for notice in self._run.notices:
+            self.reporter.say(f"note: {notice}")
+
+    def _show(self, result: PhotoResult) -> None:
+        self.reporter.clear()
+        if result.status == "failed":
+            print(f"error: {result.error}", file=sys.stderr)
+            return
+        if not self.args.json:
+            print(self.line(result), flush=True)
+        place = f"{sum(self._counts.values())}/{len(self._run)}"
+        what = "done earlier" if result.status == "skipped" else "done"
+        self.reporter.finished(f"{what} {place}: {result.source}")
+        if result.status == "done":
+            for warning in items(result.summary["warnings"]):
+                self.reporter.say(f"note: {result.source}: {warning}")
+
+    def _stopped(self, reason: str) -> None:
+        self.reporter.clear()
+        kept = self._counts["done"] + self._counts["skipped"]
+        state = f"{kept} of {counted(len(self._run), 'photo')} done"
+        if kept:
+            state += f" and kept in {self._run.folder.path}"
+        print(f"{reason}\n{state}; the same command with --resume does the rest", file=sys.stderr)
+
+    def _sum_up(self) -> None:
+        words = {"done": "done", "skipped": "done earlier", "failed": "failed"}
+        parts = [f"{count} {words[status]}" for status, count in self._counts.items() if count]
+        self.reporter.say(f"{', '.join(parts)} in {clock(self._run.elapsed)}")
+
+    def _document(self, *, interrupted: bool) -> dict[str, object]:
+        return {
+            "out": str(self._run.folder.path),
+            "photos": self._entries,
+            **self._counts,
+            "total": len(self._run),
+            "interrupted": interrupted,
+        }
+
+    def _entry(self, result: PhotoResult) -> dict[str, object]:
+        entry: dict[str, object] = {"source": str(result.source), "status": result.status}
+        if result.status == "failed":
+            return {**entry, "error": result.error}
+        entry["record"] = str(result.record)
+        entry["files"] = self.files(result)
+        return {**entry, **self.details(result)}
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, in the plural where it must be."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def items(value: object) -> list[str]:
+    """The items of a list that came from JSON."""
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _python_warnings_to(reporter: Reporter) -> Iterator[None]:
+    """Show warnings and log messages of libraries as notes, without file names and code."""
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            reporter.say(f"note: {record.getMessage()}")
+
+    def show(message: Warning | str, *details: Any, **more: Any) -> None:
+        reporter.say(f"note: {message}")
+
+    handler = Handler(logging.WARNING)
+    logging.getLogger().addHandler(handler)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            yield
+    finally:
+        logging.getLogger().removeHandler(handler)

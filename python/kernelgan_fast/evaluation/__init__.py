@@ -1,0 +1,1 @@
+"""The instrument: true kernels and the LR photos they make, and how far estimates are from them."""

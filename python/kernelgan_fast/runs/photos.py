@@ -1,0 +1,59 @@
+"""What runs over photo files share: finding the photos, and telling of one that failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.images import find_images
+from kernelgan_fast.runs.outputs import unique_names
+from kernelgan_fast.runs.result import PhotoResult
+
+
+def find_photos(
+    inputs: Sequence[str | os.PathLike[str]], leave_out: Callable[[Path], bool] | None = None
+) -> tuple[dict[Path, str], list[PhotoResult], int]:
+    """List the photos that files, folders and patterns stand for; a wrong one fails alone.
+
+    Args:
+        inputs: as `images.find_images` takes them.
+        leave_out: tells which of them not to take.
+
+    Returns:
+        The photos in order, each with the name its files get; the failures; how many different
+        photos were left out.
+    """
+    photos: dict[Path, Path] = {}
+    failures: list[PhotoResult] = []
+    skipped: set[Path] = set()
+    for given in inputs:
+        try:
+            found = find_images([given])
+        except InputError as error:
+            failures.append(failed(Path(given), error))
+            continue
+        for photo in found:
+            if leave_out is not None and leave_out(photo):
+                skipped.add(photo.resolve())
+            else:
+                photos.setdefault(photo.resolve(), photo)
+    ordered = sorted(photos.values())
+    names = dict(zip(ordered, unique_names(ordered), strict=True))
+    return names, failures, len(skipped)
+
+
+def renamed(photos: dict[Path, str]) -> list[str]:
+    """Tell of the photos whose files cannot have their own name alone."""
+    return [
+        f"{photo}: its files are named {name}…, as another photo shares its name"
+        for photo, name in photos.items()
+        if name != photo.stem
+    ]
+
+
+def failed(photo: Path, error: Exception) -> PhotoResult:
+    """The result of a photo that cannot be used, with the reason in one line."""
+    told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
+    return PhotoResult(photo, "failed", None, {}, None, told)
