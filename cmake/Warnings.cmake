@@ -5,12 +5,17 @@ function(kgf_set_warnings target)
     return()
   endif()
   target_compile_options(
-    ${target} INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
-                        $<$<BOOL:${KGF_WERROR}>:-Werror>)
+    ${target}
+    INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor
+              $<$<BOOL:${KGF_WERROR}>:-Werror>>
+              # Without -Wpedantic: what nvcc hands on to the host's compiler is not.
+              $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra
+              $<$<BOOL:${KGF_WERROR}>:-Werror=all-warnings>>)
   if(KGF_SANITIZE)
     # A report must fail the run, so nothing is recovered from.
     set(sanitize -fsanitize=${KGF_SANITIZE} -fno-sanitize-recover=all)
-    target_compile_options(${target} INTERFACE ${sanitize} -fno-omit-frame-pointer -g)
+    target_compile_options(
+      ${target} INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${sanitize} -fno-omit-frame-pointer -g>)
     target_link_options(${target} INTERFACE ${sanitize})
   endif()
 endfunction()

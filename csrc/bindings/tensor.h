@@ -1,4 +1,5 @@
-// Python tensors as kgf::Array, without torch: whatever has data_ptr(), shape, dtype and is_contiguous().
+// Python tensors as kgf::Array, without torch: whatever has DLPack's exchange table, or data_ptr(), shape,
+// dtype, is_contiguous(), is_cuda and get_device().
 #pragma once
 
 #include <pybind11/pybind11.h>

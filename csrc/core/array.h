@@ -13,12 +13,14 @@ namespace kgf {
 enum class DType { uint8, int64, float32, float64 };
 
 constexpr int max_rank = 6;
+constexpr int host = -1;
 
 struct Array {
   void* data = nullptr;
   DType dtype = DType::float32;
   int rank = 0;
   std::array<int64_t, max_rank> shape{};
+  int device = host;  // or the ordinal of the CUDA device whose memory `data` is
 
   int64_t size() const;
   // Data as T; the caller has checked the dtype.

@@ -1,4 +1,4 @@
-// One exception for every refusal, and the macro that words it.
+// The exceptions for refusals, and the macro that words them.
 #pragma once
 
 #include <sstream>
@@ -11,6 +11,12 @@ namespace kgf {
 class Error : public std::invalid_argument {
  public:
   using std::invalid_argument::invalid_argument;
+};
+
+// A device that is not there, was not built in, or failed. Bindings turn it into DeviceUnavailable.
+class DeviceError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 template <class... Parts>

@@ -55,4 +55,12 @@ KGF_HOST_DEVICE static inline void normal_pair(uint32_t w0, uint32_t w1, float* 
   *second = r * (flip_sin ? -s : s);
 }
 
+// Normal numbers 4·block .. 4·block + 3 of a problem's step.
+KGF_HOST_DEVICE static inline void normal_block(uint64_t seed, uint32_t stream, uint32_t step,
+                                                uint32_t block, float* four) {
+  const Philox random = philox(seed, block, step, stream, purpose_noise);
+  normal_pair(random.w[0], random.w[1], four, four + 1);
+  normal_pair(random.w[2], random.w[3], four + 2, four + 3);
+}
+
 }  // namespace kgf

@@ -1,7 +1,9 @@
 """The compiled operations. Use kernelgan_fast.ops, which makes the outputs and knows gradients.
 
-Tensors are contiguous, on the CPU, and made by the caller; what a function computes it writes into
-its last ones. A tensor that does not fit raises ValueError naming it.
+Tensors are contiguous, on one device, and made by the caller; what a function computes it writes
+into its last ones. A tensor that does not fit raises ValueError naming it. On a GPU a function
+queues its work on the stream `cuda_stream` (torch.cuda.Stream.cuda_stream) and returns; some need a
+workspace there.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ def extract_kernel_forward(
     features: int,
     kernel: Tensor,
     saved: Tensor,
+    cuda_stream: int = 0,
 ) -> None: ...
 def extract_kernel_backward(
     grad_kernel: Tensor,
@@ -32,6 +35,8 @@ def extract_kernel_backward(
     sizes: Sequence[int],
     features: int,
     grad_weights: Tensor,
+    workspace: Tensor | None = None,
+    cuda_stream: int = 0,
 ) -> None: ...
 def kernel_regularizers_forward(
     kernel: Tensor,
@@ -41,6 +46,7 @@ def kernel_regularizers_forward(
     loss: Tensor,
     terms: Tensor,
     grad: Tensor,
+    cuda_stream: int = 0,
 ) -> None: ...
 def sample_crops(
     images: Sequence[Tensor],
@@ -51,10 +57,27 @@ def sample_crops(
     noise: float,
     crops: Tensor,
     corners: Tensor,
+    cuda_stream: int = 0,
 ) -> None: ...
-def gaussian_noise(seeds: Tensor, stream: int, first: int, out: Tensor) -> None: ...
-def downscale_crops_forward(crops: Tensor, kernel: Tensor, out: Tensor) -> None: ...
-def downscale_crops_backward(grad_out: Tensor, crops: Tensor, grad_kernel: Tensor) -> None: ...
+def gaussian_noise(
+    seeds: Tensor,
+    stream: int,
+    first: int,
+    out: Tensor,
+    cuda_stream: int = 0,
+) -> None: ...
+def downscale_crops_forward(
+    crops: Tensor,
+    kernel: Tensor,
+    out: Tensor,
+    cuda_stream: int = 0,
+) -> None: ...
+def downscale_crops_backward(
+    grad_out: Tensor,
+    crops: Tensor,
+    grad_kernel: Tensor,
+    cuda_stream: int = 0,
+) -> None: ...
 def discriminate_saved(
     channels: int,
     side: int,
@@ -63,6 +86,20 @@ def discriminate_saved(
     blocks: int,
     passes: int,
 ) -> int: ...
+def discriminate_workspace(
+    channels: int,
+    side: int,
+    features: int,
+    size: int,
+    blocks: int,
+    passes: int,
+    needs_crops: bool,
+    needs_weights: bool,
+    float64: bool,
+    device: int,
+) -> int: ...
+def set_cuda_matmul(precision: str) -> None: ...
+def cuda_matmul() -> str: ...
 def discriminate_forward(
     crops: Tensor,
     weights: Tensor,
@@ -73,6 +110,8 @@ def discriminate_forward(
     map: Tensor,
     u_next: Tensor,
     saved: Tensor,
+    workspace: Tensor | None = None,
+    cuda_stream: int = 0,
 ) -> None: ...
 def discriminate_backward(
     grad_map: Tensor,
@@ -85,17 +124,29 @@ def discriminate_backward(
     blocks: int,
     grad_crops: Tensor | None,
     grad_weights: Tensor | None,
+    workspace: Tensor | None = None,
+    cuda_stream: int = 0,
 ) -> None: ...
-def downscale_forward(images: Tensor, kernel: Tensor, scale: int, out: Tensor) -> None: ...
+def downscale_forward(
+    images: Tensor,
+    kernel: Tensor,
+    scale: int,
+    out: Tensor,
+    cuda_stream: int = 0,
+) -> None: ...
 def downscale_backward_images(
     grad_out: Tensor,
     kernel: Tensor,
     scale: int,
     grad_images: Tensor,
+    cuda_stream: int = 0,
 ) -> None: ...
+def downscale_bands(images: int, channels: int, height: int, scale: int, kernels: int) -> int: ...
 def downscale_backward_kernel(
     grad_out: Tensor,
     images: Tensor,
     scale: int,
     grad_kernel: Tensor,
+    workspace: Tensor | None = None,
+    cuda_stream: int = 0,
 ) -> None: ...

@@ -29,7 +29,8 @@ def test_info_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["auto"] == "cpu" and facts["missing"] is None
     assert facts["extension"]["simd"] in facts["extension"]["simd_levels"]
     assert facts["cpus"] >= 1
-    assert "not part of this version" in facts["cuda"]
+    assert "kernels" in facts["cuda"] and "torch" in facts["cuda"]
+    assert isinstance(facts["gpus"], list)
 
 
 def test_a_missing_extension_is_explained(
@@ -47,9 +48,9 @@ def test_a_missing_extension_is_explained(
 @pytest.mark.parametrize(
     ("cuda", "available", "words"),
     [
-        (None, False, "built without CUDA"),
-        ("12.8", False, "sees no GPU"),
-        ("12.8", True, "torch sees Card"),
+        (None, False, "this torch is built without CUDA"),
+        ("12.8", False, "torch sees no GPU"),
+        ("12.8", True, "torch 12.8 sees 2 GPUs"),
     ],
 )
 def test_cuda_is_described(
@@ -58,13 +59,38 @@ def test_cuda_is_described(
     from kernelgan_fast.cli import info
 
     monkeypatch.setattr(torch.version, "cuda", cuda)
-    card = SimpleNamespace(is_available=lambda: available, get_device_name=lambda: "Card")
-    monkeypatch.setattr(torch, "cuda", card)
-    assert words in info._cuda()
+    cards = SimpleNamespace(is_available=lambda: available, device_count=lambda: 2)
+    monkeypatch.setattr(torch, "cuda", cards)
+    assert words in info._cuda(None)
+    assert (
+        info._cuda({"cuda": None}) == f"no kernels in this build, KGF_CUDA=ON makes them; {words}"
+    )
+    assert info._cuda({"cuda": "13.0.88"}) == f"kernels made by CUDA 13.0.88; {words}"
+
+
+def test_gpus_are_listed_with_whether_kernels_run_on_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kernelgan_fast.cli import info
+    from kernelgan_fast.ops import native
+
+    built = {**native.info(), "cuda": "13.0.88", "cuda_architectures": ["80-real", "90-real"]}
+    monkeypatch.setattr(info, "_extension", lambda: (built, None))
+    cards = [
+        SimpleNamespace(name="New", major=9, minor=0, total_memory=80 << 30),
+        SimpleNamespace(name="Old", major=7, minor=5, total_memory=16 << 30),
+    ]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: cards[index])
+    monkeypatch.setattr("kernelgan_fast.runs.devices.what_auto_means", lambda: "cpu")
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert "cuda:0          New, compute capability 9.0, 80.0 GiB\n" in out
+    assert "cuda:1          Old, compute capability 7.5, 16.0 GiB; no kernels for it here" in out
 
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     from kernelgan_fast.cli import info
 
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert info._cuda() == "torch is not installed"
+    assert info._cuda(None) == "torch is not installed"

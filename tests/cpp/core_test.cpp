@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "core/array.h"
+#include "core/device.h"
+#include "core/launch.h"
 #include "core/normal.h"
 #include "core/philox.h"
 #include "core/simd_level.h"
+#include "core/team.h"
 #include "core/thread_pool.h"
 #include "expect.h"
 
@@ -98,6 +101,78 @@ void wrong_arrays_are_refused_by_name() {
   EXPECT(test::throws<Error>([&] { check(array, "thing", DType::float32, {6}); }));
 }
 
+void arrays_of_different_devices_are_refused_by_name() {
+  float memory[2] = {};
+  const Array here{memory, DType::float32, 1, {2}};
+  Array there = here;
+  there.device = 1;
+  EXPECT(device_of({{here, "a"}, {here, "b"}}) == host);
+  try {
+    device_of({{here, "a"}, {there, "b"}});
+    EXPECT(false);
+  } catch (const Error& error) {
+    EXPECT(std::string(error.what()) ==
+           "b must be in host memory like a, got one on CUDA device 1");
+  }
+  EXPECT(test::throws<Error>([&] { check_device({here, there}, "c", 1); }));
+  EXPECT(test::throws<Error>([&] { check_workspace(nullptr, there, {2}); }));
+  EXPECT(test::throws<Error>([&] { check_workspace(&here, there, {2}); }));
+  EXPECT(test::throws<Error>([&] { check_workspace(&there, there, {3}); }));
+  check_workspace(&there, there, {2});
+#ifdef KGF_CUDA_BUILT
+  EXPECT(device_of({{there, "a"}, {there, "b"}}) == 1);
+#else
+  EXPECT(test::throws<DeviceError>([&] { device_of({{there, "a"}, {there, "b"}}); }));
+#endif
+}
+
+void launches_that_no_gpu_takes_are_refused() {
+  const DeviceLimits& turing = known_devices[1];
+  const DeviceLimits& hopper = known_devices[5];
+  EXPECT(turing.capability == 75 && hopper.capability == 90);
+  check_launch({5, 3, 1024, 1, 64 << 10}, turing, "op");
+  check_launch({32, 3, 128, 16, 227 << 10}, hopper, "op");
+  for (const Launch& launch :
+       {Launch{int64_t{1} << 31, 1, 32, 1, 0}, Launch{1, 65536, 32, 1, 0}, Launch{1, 1, 1025, 1, 0},
+        Launch{1, 1, 32, 1, (64 << 10) + 1}, Launch{8, 1, 32, 8, 0}}) {
+    EXPECT(test::throws<Error>([&] { check_launch(launch, turing, "op"); }));
+  }
+  EXPECT(test::throws<Error>([&] { check_launch({9, 1, 32, 8, 0}, hopper, "op"); }));
+}
+
+void split_sums_add_every_term_once() {
+  HostTeam team;
+  std::vector<double> scratch(split_scratch);
+  for (int count : {0, 1, 3, 169, 1024, 3000}) {
+    for (int terms : {0, 1, 2, 16, 17, 127, 2028}) {
+      std::vector<double> found(count, -1);
+      split_sums(
+          team, count, terms, scratch.data(),
+          [&](int j, int from, int to) {
+            double total = 0;
+            for (int i = from; i < to; ++i) total += j + i;
+            return total;
+          },
+          [&](int j, double total) { found[j] = total; });
+      for (int j = 0; j < count; ++j) EXPECT(found[j] == terms * j + terms * (terms - 1) / 2.0);
+    }
+  }
+}
+
+void tiles_cover_everything_once() {
+  for (int all : {0, 1, 7, 1000}) {
+    for (int tiles : {1, 3, 64}) {
+      int next = 0;
+      for (int t = 0; t < tiles; ++t) {
+        const Tile tile(all, t, tiles);
+        EXPECT(tile.from == next && tile.count >= 0);
+        next += tile.count;
+      }
+      EXPECT(next == all);
+    }
+  }
+}
+
 int main() {
   philox_gives_published_numbers();
   normal_pairs_follow_the_formula();
@@ -106,5 +181,9 @@ int main() {
   a_task_that_throws_reaches_the_caller();
   wrong_settings_are_refused();
   wrong_arrays_are_refused_by_name();
+  arrays_of_different_devices_are_refused_by_name();
+  launches_that_no_gpu_takes_are_refused();
+  split_sums_add_every_term_once();
+  tiles_cover_everything_once();
   return test::finish();
 }

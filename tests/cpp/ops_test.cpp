@@ -2,14 +2,12 @@
 // are compared with plain loops or with finite differences; under the sanitizers this is what finds a
 // read or write out of bounds.
 #include <functional>
-#include <numeric>
-#include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/simd_level.h"
 #include "core/thread_pool.h"
-#include "expect.h"
 #include "ops/discriminate/discriminate.h"
 #include "ops/downscale/downscale.h"
 #include "ops/downscale_crops/downscale_crops.h"
@@ -17,36 +15,17 @@
 #include "ops/gaussian_noise/gaussian_noise.h"
 #include "ops/kernel_regularizers/kernel_regularizers.h"
 #include "ops/sample_crops/sample_crops.h"
+#include "tensors.h"
 
 using namespace kgf;
 
 namespace {
 
-// A tensor that owns exactly its elements, so that the sanitizer sees the first byte past them.
-struct Tensor {
-  std::vector<int64_t> shape;
-  std::vector<float> data;
-
-  explicit Tensor(std::vector<int64_t> s) : shape(std::move(s)) {
-    data.resize(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>()));
-  }
-  Array array() {
-    Array a{data.data(), DType::float32, static_cast<int>(shape.size()), {}};
-    std::copy(shape.begin(), shape.end(), a.shape.begin());
-    return a;
-  }
-};
+using Tensor = test::Tensor<float>;
+using test::dot;
 
 Tensor random_tensor(std::vector<int64_t> shape, unsigned seed, float size = 1) {
-  Tensor tensor(std::move(shape));
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, size);
-  for (float& value : tensor.data) value = normal(random);
-  return tensor;
-}
-
-double dot(const Tensor& a, const Tensor& b) {
-  return std::inner_product(a.data.begin(), a.data.end(), b.data.begin(), 0.0);
+  return test::random_tensor<float>(std::move(shape), seed, size);
 }
 
 // (f(x + h·d) - f(x - h·d)) / 2h against <grad, d>.

@@ -1,4 +1,4 @@
-"""Every native op against its twin, over the case table, on every SIMD level and thread count."""
+"""Every native op against its twin, over the case table, on every SIMD level and on a GPU."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from cases import ALL, Case
 from kernelgan_fast.ops import native, reference
 
-LEVELS = native.info()["simd_levels"]
 TOLERANCE = {torch.float32: 2e-4, torch.float64: 1e-10}
 
 
@@ -26,7 +25,7 @@ def run(ops: Any, op: str, arguments: dict[str, Any], names: tuple[str, ...]) ->
         return outputs
     random = torch.Generator().manual_seed(1)
     total = sum(
-        (output * torch.randn(output.shape, generator=random, dtype=torch.float64)).sum()
+        (output * torch.randn(output.shape, generator=random, dtype=torch.float64).to(output)).sum()
         for output in outputs
         if output.requires_grad
     )
@@ -46,7 +45,21 @@ def assert_close(got: Tensor, wanted: Tensor, dtype: torch.dtype, where: str) ->
     assert error <= TOLERANCE[dtype] * max(size, 1e-3), f"{where}: off by {error} of {size}"
 
 
-def compare(op: str, case: Case, dtype: torch.dtype) -> None:
+def moved(arguments: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    """The arguments with their tensors on a device, strided as they were."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, list):
+            return [move(one) for one in value]
+        if not isinstance(value, Tensor) or value.device.type == device.type:
+            return value
+        there = torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device=device)
+        return there.copy_(value)
+
+    return {name: move(value) for name, value in arguments.items()}
+
+
+def compare(op: str, case: Case, dtype: torch.dtype, device: torch.device) -> None:
     arguments = case.make(torch.Generator().manual_seed(0), dtype)
     # The twin always computes in float64, so what is measured is the native op's error alone.
     exact = {
@@ -54,27 +67,24 @@ def compare(op: str, case: Case, dtype: torch.dtype) -> None:
         for name, value in arguments.items()
     }
     wanted = run(reference, op, exact, case.differentiable)
-    got = run(native, op, arguments, case.differentiable)
+    got = run(native, op, moved(arguments, device), case.differentiable)
     assert len(got) == len(wanted)
     for index, (mine, theirs) in enumerate(zip(got, wanted, strict=True)):
-        assert_close(mine, theirs, dtype, f"{op}[{case.id}] result {index}")
+        assert mine.device.type == device.type
+        assert_close(mine.cpu(), theirs, dtype, f"{op}[{case.id}] result {index}")
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])
-def test_float32_matches_the_twin(op: str, case: Case, level: str) -> None:
-    with native.simd(level):
-        compare(op, case, torch.float32)
+def test_float32_matches_the_twin(op: str, case: Case, device: torch.device) -> None:
+    compare(op, case, torch.float32, device)
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])
-def test_float64_matches_the_twin(op: str, case: Case, level: str) -> None:
+def test_float64_matches_the_twin(op: str, case: Case, device: torch.device) -> None:
     assert native.supports(torch.float64), "tests need a build with KGF_FLOAT64=ON"
     if not case.differentiable:
         pytest.skip("draws exist in float32 alone")
-    with native.simd(level):
-        compare(op, case, torch.float64)
+    compare(op, case, torch.float64, device)
 
 
 @pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])

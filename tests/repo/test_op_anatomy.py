@@ -51,6 +51,8 @@ def test_op_is_complete(op: str) -> None:
         f"csrc/ops/{op}/{op}.h": (folder / f"{op}.h").exists(),
         f"csrc/ops/{op}/{op}.cpp": (folder / f"{op}.cpp").exists(),
         f"csrc/ops/{op}/{op}_cpu.cpp": (folder / f"{op}_cpu.cpp").exists(),
+        f"csrc/ops/{op}/{op}_cuda.cu": (folder / f"{op}_cuda.cu").exists(),
+        f"csrc/ops/{op}/{op}_team.h": (folder / f"{op}_team.h").exists(),
         "a line in csrc/bindings": op in bound_names(),
         "an entry in _native.pyi": op in stubbed_names(),
         "a twin in ops/reference.py": op in python_names("reference.py"),

@@ -1,5 +1,6 @@
 #include "ops/discriminate/discriminate.h"
 
+#include <atomic>
 #include <vector>
 
 #include "core/scratch.h"
@@ -7,6 +8,8 @@
 
 namespace kgf {
 namespace {
+
+std::atomic<bool> tensor_cores{false};
 
 DiscriminatorLayout layout_of(const Array& crops, int features, int size, int blocks) {
   KGF_CHECK(crops.rank == 5 && crops.shape[3] == crops.shape[4],
@@ -19,6 +22,11 @@ DiscriminatorLayout layout_of(const Array& crops, int features, int size, int bl
             ", got ", size);
   return {static_cast<int>(crops.shape[2]), static_cast<int>(crops.shape[3]), features, size,
           blocks};
+}
+
+// Refuses an array that is given but does not lie where crops do.
+void check_optional(const Array* array, const char* argument, const Array& crops) {
+  if (array) device_of({{crops, "crops"}, {*array, argument}});
 }
 
 template <class T>
@@ -79,6 +87,25 @@ int64_t discriminate_saved(int channels, int side, int features, int size, int b
   return DiscriminatorLayout{channels, side, features, size, blocks}.saved(passes);
 }
 
+int64_t discriminate_workspace(int channels, int side, int features, int size, int blocks,
+                               [[maybe_unused]] int passes, [[maybe_unused]] DiscriminateCall call,
+                               [[maybe_unused]] bool float64, int device) {
+  [[maybe_unused]] const DiscriminatorLayout layout{channels, side, features, size, blocks};
+  int64_t elements = 0;
+  if (device != host) {
+    KGF_CUDA(discriminate_workspace(layout, passes, call, float64, device, &elements));
+  }
+  return elements;
+}
+
+void set_cuda_matmul(const std::string& precision) {
+  KGF_CHECK(precision == "float32" || precision == "tf32",
+            "precision must be float32 or tf32, got ", precision);
+  tensor_cores = precision == "tf32";
+}
+
+std::string cuda_matmul() { return tensor_cores ? "tf32" : "float32"; }
+
 int64_t discriminate_scratch(const DiscriminatorLayout& layout) {
   const int64_t F = layout.features, P = layout.positions(), taps = layout.taps();
   const int64_t wide = taps > F ? taps : F;
@@ -89,7 +116,7 @@ int64_t discriminate_scratch(const DiscriminatorLayout& layout) {
 
 void discriminate_forward(const Array& crops, const Array& weights, const Array& u, int features,
                           int size, int blocks, const Array& map, const Array& u_next,
-                          const Array& saved) {
+                          const Array& saved, const Array* workspace, Stream cuda_stream) {
   const DiscriminatorLayout layout = layout_of(crops, features, size, blocks);
   const int64_t problems = crops.shape[0], passes = crops.shape[1], side = layout.out_side();
   const bool wide = is_float64(crops, "crops");
@@ -98,6 +125,17 @@ void discriminate_forward(const Array& crops, const Array& weights, const Array&
   check(map, "map", crops.dtype, {problems, passes, side, side});
   check(u_next, "u_next", crops.dtype, {problems, layout.us()});
   check(saved, "saved", crops.dtype, {problems, layout.saved(static_cast<int>(passes))});
+  const int device = device_of({{crops, "crops"},
+                                {weights, "weights"},
+                                {u, "u"},
+                                {map, "map"},
+                                {u_next, "u_next"},
+                                {saved, "saved"}});
+  if (device != host) {
+    check_optional(workspace, "workspace", crops);
+    return KGF_CUDA(discriminate_forward(layout, crops, weights, u, map, u_next, saved, workspace,
+                                         tensor_cores, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     forward<decltype(zero)>(layout, problems, static_cast<int>(passes), crops, weights, u, map,
                             u_next, saved);
@@ -107,7 +145,8 @@ void discriminate_forward(const Array& crops, const Array& weights, const Array&
 
 void discriminate_backward(const Array& grad_map, const Array& crops, const Array& weights,
                            const Array& map, const Array& saved, int features, int size, int blocks,
-                           const Array* grad_crops, const Array* grad_weights) {
+                           const Array* grad_crops, const Array* grad_weights,
+                           const Array* workspace, Stream cuda_stream) {
   const DiscriminatorLayout layout = layout_of(crops, features, size, blocks);
   const int64_t problems = crops.shape[0], passes = crops.shape[1], side = layout.out_side();
   const bool wide = is_float64(crops, "crops");
@@ -120,6 +159,18 @@ void discriminate_backward(const Array& grad_map, const Array& crops, const Arra
           {problems, passes, layout.channels, layout.side, layout.side});
   }
   if (grad_weights) check(*grad_weights, "grad_weights", crops.dtype, {problems, layout.weights()});
+  const int device = device_of({{crops, "crops"},
+                                {grad_map, "grad_map"},
+                                {weights, "weights"},
+                                {map, "map"},
+                                {saved, "saved"}});
+  check_optional(grad_crops, "grad_crops", crops);
+  check_optional(grad_weights, "grad_weights", crops);
+  if (device != host) {
+    check_optional(workspace, "workspace", crops);
+    return KGF_CUDA(discriminate_backward(layout, grad_map, crops, weights, map, saved, grad_crops,
+                                          grad_weights, workspace, tensor_cores, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     backward<decltype(zero)>(layout, problems, static_cast<int>(passes), grad_map, crops, weights,
                              map, saved, grad_crops, grad_weights);

@@ -12,8 +12,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "core/array.h"
+#include "core/device.h"
+#include "core/host_device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
@@ -22,60 +25,95 @@ namespace kgf {
 struct DiscriminatorLayout {
   int channels, side, features, size, blocks;
 
-  int out_side() const { return side - size + 1; }
-  int positions() const { return out_side() * out_side(); }
-  int taps() const { return channels * size * size; }
-  int convolutions() const { return blocks + 2; }
+  KGF_HOST_DEVICE int out_side() const { return side - size + 1; }
+  KGF_HOST_DEVICE int positions() const { return out_side() * out_side(); }
+  KGF_HOST_DEVICE int taps() const { return channels * size * size; }
+  KGF_HOST_DEVICE int convolutions() const { return blocks + 2; }
 
   // Inputs and outputs of convolution l.
-  int fan_in(int l) const { return l == 0 ? taps() : features; }
-  int fan_out(int l) const { return l == blocks + 1 ? 1 : features; }
+  KGF_HOST_DEVICE int fan_in(int l) const { return l == 0 ? taps() : features; }
+  KGF_HOST_DEVICE int fan_out(int l) const { return l == blocks + 1 ? 1 : features; }
 
   // weights: (fan_out, fan_in) weight then bias of every convolution, then gamma, beta of every block.
-  int weight(int l) const {
+  KGF_HOST_DEVICE int weight(int l) const {
     return l == 0 ? 0 : (taps() + 1) * features + (l - 1) * (features + 1) * features;
   }
-  int bias(int l) const { return weight(l) + fan_out(l) * fan_in(l); }
-  int gamma(int block) const { return bias(blocks + 1) + 1 + (block - 1) * 2 * features; }
-  int beta(int block) const { return gamma(block) + features; }
-  int weights() const { return gamma(blocks + 1); }
+  KGF_HOST_DEVICE int bias(int l) const { return weight(l) + fan_out(l) * fan_in(l); }
+  KGF_HOST_DEVICE int gamma(int block) const {
+    return bias(blocks + 1) + 1 + (block - 1) * 2 * features;
+  }
+  KGF_HOST_DEVICE int beta(int block) const { return gamma(block) + features; }
+  KGF_HOST_DEVICE int weights() const { return gamma(blocks + 1); }
 
   // u, v: the singular vectors of every convolution, one after another.
-  int u(int l) const { return l * features; }
-  int us() const { return (blocks + 1) * features + 1; }
-  int v(int l) const { return l == 0 ? 0 : taps() + (l - 1) * features; }
-  int vs() const { return taps() + (blocks + 1) * features; }
+  KGF_HOST_DEVICE int u(int l) const { return l * features; }
+  KGF_HOST_DEVICE int us() const { return (blocks + 1) * features + 1; }
+  KGF_HOST_DEVICE int v(int l) const { return l == 0 ? 0 : taps() + (l - 1) * features; }
+  KGF_HOST_DEVICE int vs() const { return taps() + (blocks + 1) * features; }
 
   // saved, what the backward pass needs of a problem: the composed first convolution (taps, features),
   // the transposed weights of convolutions 2..blocks, then for every pass: the pre-activations of the
   // blocks, their statistics (mean, 1/std), sigma, u and v.
-  int transposed(int l) const { return (taps() + (l - 2) * features) * features; }
-  int problem_part() const { return padded((taps() + (blocks - 1) * features) * features); }
-  int activation(int block) const { return (block - 1) * positions() * features; }
-  int mean(int block) const { return activation(blocks + 1) + (block - 1) * 2 * features; }
-  int inverse_std(int block) const { return mean(block) + features; }
-  int sigma() const { return mean(blocks + 1); }
-  int saved_u() const { return sigma() + convolutions(); }
-  int saved_v() const { return saved_u() + us(); }
-  int pass_part() const { return padded(saved_v() + vs()); }
-  int saved(int passes) const { return problem_part() + passes * pass_part(); }
+  KGF_HOST_DEVICE int transposed(int l) const { return (taps() + (l - 2) * features) * features; }
+  KGF_HOST_DEVICE int problem_part() const {
+    return padded((taps() + (blocks - 1) * features) * features);
+  }
+  KGF_HOST_DEVICE int activation(int block) const { return (block - 1) * positions() * features; }
+  KGF_HOST_DEVICE int mean(int block) const {
+    return activation(blocks + 1) + (block - 1) * 2 * features;
+  }
+  KGF_HOST_DEVICE int inverse_std(int block) const { return mean(block) + features; }
+  KGF_HOST_DEVICE int sigma() const { return mean(blocks + 1); }
+  KGF_HOST_DEVICE int saved_u() const { return sigma() + convolutions(); }
+  KGF_HOST_DEVICE int saved_v() const { return saved_u() + us(); }
+  KGF_HOST_DEVICE int pass_part() const { return padded(saved_v() + vs()); }
+  KGF_HOST_DEVICE int saved(int passes) const { return problem_part() + passes * pass_part(); }
 
   // Rounded up to a cache line.
-  static int padded(int count) { return (count + 15) / 16 * 16; }
+  KGF_HOST_DEVICE static int padded(int count) { return (count + 15) / 16 * 16; }
 };
 
 // crops (N, B, C, S, S), weights (N, P), u (N, U) → map (N, B, T, T), u_next (N, U), saved (N, Q).
+// workspace (N, W) is memory that a GPU works in; null where W is 0.
 void discriminate_forward(const Array& crops, const Array& weights, const Array& u, int features,
                           int size, int blocks, const Array& map, const Array& u_next,
-                          const Array& saved);
+                          const Array& saved, const Array* workspace = nullptr,
+                          Stream cuda_stream = {});
 
 // Gradients for crops (same shape) and weights (N, P); a null array is not computed.
 void discriminate_backward(const Array& grad_map, const Array& crops, const Array& weights,
                            const Array& map, const Array& saved, int features, int size, int blocks,
-                           const Array* grad_crops, const Array* grad_weights);
+                           const Array* grad_crops, const Array* grad_weights,
+                           const Array* workspace = nullptr, Stream cuda_stream = {});
 
-// Length Q of a problem's row of `saved`.
+// Length Q of a problem's row of `saved`; the same on every device.
 int64_t discriminate_saved(int channels, int side, int features, int size, int blocks, int passes);
+
+// Which call a workspace is for.
+enum class DiscriminateCall { forward, backward_crops, backward_weights, backward_both };
+
+// Length W of a problem's row of `workspace` on a device: 0 on the host, and usually for a forward.
+int64_t discriminate_workspace(int channels, int side, int features, int size, int blocks,
+                               int passes, DiscriminateCall call, bool float64, int device);
+
+// How a GPU multiplies the matrices of float32 passes: "float32", the default, or "tf32" on tensor
+// cores (factors rounded to 11 bits, sums in float32) where it has them.
+void set_cuda_matmul(const std::string& precision);
+std::string cuda_matmul();
+
+// The same for arrays of one GPU, already checked.
+namespace cuda {
+void discriminate_forward(const DiscriminatorLayout& layout, const Array& crops,
+                          const Array& weights, const Array& u, const Array& map,
+                          const Array& u_next, const Array& saved, const Array* workspace,
+                          bool tensor_cores, Stream stream);
+void discriminate_backward(const DiscriminatorLayout& layout, const Array& grad_map,
+                           const Array& crops, const Array& weights, const Array& map,
+                           const Array& saved, const Array* grad_crops, const Array* grad_weights,
+                           const Array* workspace, bool tensor_cores, Stream stream);
+void discriminate_workspace(const DiscriminatorLayout& layout, int passes, DiscriminateCall call,
+                            bool float64, int device, int64_t* elements);
+}  // namespace cuda
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

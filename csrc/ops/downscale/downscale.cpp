@@ -4,6 +4,7 @@
 
 #include "core/scratch.h"
 #include "core/thread_pool.h"
+#include "ops/downscale/downscale_launch.h"
 
 namespace kgf {
 namespace {
@@ -44,9 +45,21 @@ Problem problem_of(const Array& images, const char* images_name, const Array& ke
 
 }  // namespace
 
-void downscale_forward(const Array& images, const Array& kernel, int scale, const Array& out) {
+int64_t downscale_bands(int64_t images, int64_t channels, int64_t height, int scale,
+                        int64_t kernels) {
+  KGF_CHECK(scale >= 1 && kernels >= 0, "scale must be >= 1 and kernels >= 0, got ", scale, " and ",
+            kernels);
+  const int64_t planes = kernels > 0 ? images * channels / kernels : 0;
+  return downscale_band_count(planes * ((height + scale - 1) / scale));
+}
+
+void downscale_forward(const Array& images, const Array& kernel, int scale, const Array& out,
+                       Stream cuda_stream) {
   const bool wide = is_float64(images, "images");
   const Problem p = problem_of(images, "images", kernel, "kernel", scale, out, "out");
+  if (device_of({{images, "images"}, {kernel, "kernel"}, {out, "out"}}) != host) {
+    return KGF_CUDA(downscale_forward(p.shape, images, kernel, out, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto rows = KGF_PER_LEVEL(downscale_rows<T>);
@@ -67,10 +80,14 @@ void downscale_forward(const Array& images, const Array& kernel, int scale, cons
 }
 
 void downscale_backward_images(const Array& grad_out, const Array& kernel, int scale,
-                               const Array& grad_images) {
+                               const Array& grad_images, Stream cuda_stream) {
   const bool wide = is_float64(grad_images, "grad_images");
   const Problem p =
       problem_of(grad_images, "grad_images", kernel, "kernel", scale, grad_out, "grad_out");
+  if (device_of({{grad_out, "grad_out"}, {kernel, "kernel"}, {grad_images, "grad_images"}}) !=
+      host) {
+    return KGF_CUDA(downscale_backward_images(p.shape, grad_out, kernel, grad_images, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto adjoint = KGF_PER_LEVEL(downscale_plane_adjoint<T>);
@@ -84,10 +101,19 @@ void downscale_backward_images(const Array& grad_out, const Array& kernel, int s
 }
 
 void downscale_backward_kernel(const Array& grad_out, const Array& images, int scale,
-                               const Array& grad_kernel) {
+                               const Array& grad_kernel, const Array* workspace,
+                               Stream cuda_stream) {
   const bool wide = is_float64(images, "images");
   const Problem p =
       problem_of(images, "images", grad_kernel, "grad_kernel", scale, grad_out, "grad_out");
+  if (device_of({{grad_out, "grad_out"}, {images, "images"}, {grad_kernel, "grad_kernel"}}) !=
+      host) {
+    const int64_t bands = downscale_bands(p.images, p.channels, p.shape.height, scale, p.kernels);
+    check_workspace(workspace, images,
+                    {p.kernels, bands, p.shape.kernel_side, p.shape.kernel_side});
+    return KGF_CUDA(
+        downscale_backward_kernel(p.shape, grad_out, images, grad_kernel, *workspace, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto share = KGF_PER_LEVEL(downscale_plane_kernel<T>);

@@ -34,9 +34,13 @@ int64_t scratch_size(const Sizes& s) {
 
 }  // namespace
 
-void downscale_crops_forward(const Array& crops, const Array& kernel, const Array& out) {
+void downscale_crops_forward(const Array& crops, const Array& kernel, const Array& out,
+                             Stream cuda_stream) {
   const bool wide = is_float64(crops, "crops");
   const Sizes s = check_sizes(crops, kernel, "kernel", out, "out");
+  if (device_of({{crops, "crops"}, {kernel, "kernel"}, {out, "out"}}) != host) {
+    return KGF_CUDA(downscale_crops_forward(crops, kernel, out, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(downscale_crops_one<T>);
@@ -49,9 +53,13 @@ void downscale_crops_forward(const Array& crops, const Array& kernel, const Arra
   KGF_BY_DTYPE(wide, run);
 }
 
-void downscale_crops_backward(const Array& grad_out, const Array& crops, const Array& grad_kernel) {
+void downscale_crops_backward(const Array& grad_out, const Array& crops, const Array& grad_kernel,
+                              Stream cuda_stream) {
   const bool wide = is_float64(crops, "crops");
   const Sizes s = check_sizes(crops, grad_kernel, "grad_kernel", grad_out, "grad_out");
+  if (device_of({{grad_out, "grad_out"}, {crops, "crops"}, {grad_kernel, "grad_kernel"}}) != host) {
+    return KGF_CUDA(downscale_crops_backward(grad_out, crops, grad_kernel, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(downscale_crops_one_backward<T>);

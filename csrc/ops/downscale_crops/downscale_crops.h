@@ -9,14 +9,24 @@
 #include <cstdint>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
 
 // crops (N, C, S, S), kernel (N, K, K) → out (N, C, T, T).
-void downscale_crops_forward(const Array& crops, const Array& kernel, const Array& out);
+void downscale_crops_forward(const Array& crops, const Array& kernel, const Array& out,
+                             Stream cuda_stream = {});
 // grad_out (N, C, T, T), crops (N, C, S, S) → grad_kernel (N, K, K).
-void downscale_crops_backward(const Array& grad_out, const Array& crops, const Array& grad_kernel);
+void downscale_crops_backward(const Array& grad_out, const Array& crops, const Array& grad_kernel,
+                              Stream cuda_stream = {});
+
+namespace cuda {
+void downscale_crops_forward(const Array& crops, const Array& kernel, const Array& out,
+                             Stream stream);
+void downscale_crops_backward(const Array& grad_out, const Array& crops, const Array& grad_kernel,
+                              Stream stream);
+}  // namespace cuda
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

@@ -62,7 +62,7 @@ int64_t extract_kernel_saved(const std::vector<int>& sizes, int features) {
 }
 
 void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes, int features,
-                            const Array& kernel, const Array& saved) {
+                            const Array& kernel, const Array& saved, Stream cuda_stream) {
   const GeneratorLayout layout = layout_of(sizes, features);
   const bool wide = is_float64(weights, "weights");
   KGF_CHECK(weights.rank == 2, "weights must be (N, P), got ", describe(weights));
@@ -71,6 +71,9 @@ void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes,
   check(weights, "weights", weights.dtype, {problems, layout.weights()});
   check(kernel, "kernel", weights.dtype, {problems, side, side});
   check(saved, "saved", weights.dtype, {problems, row});
+  if (device_of({{weights, "weights"}, {kernel, "kernel"}, {saved, "saved"}}) != host) {
+    return KGF_CUDA(extract_kernel_forward(layout, weights, kernel, saved, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(extract_kernel_one<T>);
@@ -83,8 +86,8 @@ void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes,
 }
 
 void extract_kernel_backward(const Array& grad_kernel, const Array& weights, const Array& saved,
-                             const std::vector<int>& sizes, int features,
-                             const Array& grad_weights) {
+                             const std::vector<int>& sizes, int features, const Array& grad_weights,
+                             const Array* workspace, Stream cuda_stream) {
   const GeneratorLayout layout = layout_of(sizes, features);
   const bool wide = is_float64(weights, "weights");
   KGF_CHECK(weights.rank == 2, "weights must be (N, P), got ", describe(weights));
@@ -94,6 +97,14 @@ void extract_kernel_backward(const Array& grad_kernel, const Array& weights, con
   check(weights, "weights", weights.dtype, {problems, layout.weights()});
   check(saved, "saved", weights.dtype, {problems, row});
   check(grad_weights, "grad_weights", weights.dtype, {problems, layout.weights()});
+  if (device_of({{grad_kernel, "grad_kernel"},
+                 {weights, "weights"},
+                 {saved, "saved"},
+                 {grad_weights, "grad_weights"}}) != host) {
+    check_workspace(workspace, weights, {problems, row});
+    return KGF_CUDA(extract_kernel_backward(layout, grad_kernel, weights, saved, grad_weights,
+                                            *workspace, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(extract_kernel_one_backward<T>);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
@@ -56,13 +57,21 @@ struct GeneratorLayout {
 
 // weights (N, P) → kernel (N, K, K), saved (N, partials).
 void extract_kernel_forward(const Array& weights, const std::vector<int>& sizes, int features,
-                            const Array& kernel, const Array& saved);
-// grad_kernel (N, K, K) → grad_weights (N, P).
+                            const Array& kernel, const Array& saved, Stream cuda_stream = {});
+// grad_kernel (N, K, K) → grad_weights (N, P). On a GPU a workspace of the shape of saved is needed.
 void extract_kernel_backward(const Array& grad_kernel, const Array& weights, const Array& saved,
-                             const std::vector<int>& sizes, int features,
-                             const Array& grad_weights);
+                             const std::vector<int>& sizes, int features, const Array& grad_weights,
+                             const Array* workspace = nullptr, Stream cuda_stream = {});
 // Length of a problem's row of `saved`, never 0.
 int64_t extract_kernel_saved(const std::vector<int>& sizes, int features);
+
+namespace cuda {
+void extract_kernel_forward(const GeneratorLayout& layout, const Array& weights,
+                            const Array& kernel, const Array& saved, Stream stream);
+void extract_kernel_backward(const GeneratorLayout& layout, const Array& grad_kernel,
+                             const Array& weights, const Array& saved, const Array& grad_weights,
+                             const Array& workspace, Stream stream);
+}  // namespace cuda
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

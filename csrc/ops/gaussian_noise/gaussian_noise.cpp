@@ -4,7 +4,8 @@
 
 namespace kgf {
 
-void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out) {
+void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out,
+                    Stream cuda_stream) {
   KGF_CHECK(out.rank >= 2, "out must be (steps, N, …), got ", describe(out));
   KGF_CHECK(out.dtype == DType::float32, "out must be float32, got ", describe(out));
   KGF_CHECK(stream >= 0, "stream must be >= 0, got ", stream);
@@ -12,7 +13,9 @@ void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& 
   KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ",
             first, "..", first + steps);
   check(seeds, "seeds", DType::int64, {problems});
+  const int device = device_of({{seeds, "seeds"}, {out, "out"}});
   if (out.size() == 0) return;
+  if (device != host) return KGF_CUDA(gaussian_noise(seeds, stream, first, out, cuda_stream));
   const int64_t each = out.size() / (steps * problems);
   const auto noise = KGF_PER_LEVEL(gaussian_noise_one);
   parallel_for(steps * problems, [&](int64_t task) {

@@ -7,12 +7,19 @@
 #include <cstdint>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
 
 // seeds (N) int64 → out (steps, N, …) float32; steps first, first + 1, …
-void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out);
+void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out,
+                    Stream cuda_stream = {});
+
+namespace cuda {
+void gaussian_noise(const Array& seeds, int stream, int64_t first, const Array& out,
+                    Stream cuda_stream);
+}
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

@@ -6,7 +6,7 @@ namespace kgf {
 
 void kernel_regularizers_forward(const Array& kernel, const Array& mask, const Array& weights,
                                  double sparse_power, const Array& loss, const Array& terms,
-                                 const Array& grad) {
+                                 const Array& grad, Stream cuda_stream) {
   const bool wide = is_float64(kernel, "kernel");
   KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] >= 1,
             "kernel must be (N, K, K), got ", describe(kernel));
@@ -18,6 +18,15 @@ void kernel_regularizers_forward(const Array& kernel, const Array& mask, const A
   check(loss, "loss", kernel.dtype, {problems});
   check(terms, "terms", kernel.dtype, {problems, regularizer_terms});
   check(grad, "grad", kernel.dtype, {problems, side, side});
+  if (device_of({{kernel, "kernel"},
+                 {mask, "mask"},
+                 {weights, "weights"},
+                 {loss, "loss"},
+                 {terms, "terms"},
+                 {grad, "grad"}}) != host) {
+    return KGF_CUDA(kernel_regularizers_forward(kernel, mask, weights, sparse_power, loss, terms,
+                                                grad, cuda_stream));
+  }
   const auto run = [&](auto zero) {
     using T = decltype(zero);
     const auto one = KGF_PER_LEVEL(kernel_regularizers_one<T>);

@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
@@ -22,7 +23,13 @@ constexpr int regularizer_terms = 4;
 // the gradient of loss with respect to kernel.
 void kernel_regularizers_forward(const Array& kernel, const Array& mask, const Array& weights,
                                  double sparse_power, const Array& loss, const Array& terms,
-                                 const Array& grad);
+                                 const Array& grad, Stream cuda_stream = {});
+
+namespace cuda {
+void kernel_regularizers_forward(const Array& kernel, const Array& mask, const Array& weights,
+                                 double sparse_power, const Array& loss, const Array& terms,
+                                 const Array& grad, Stream stream);
+}
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

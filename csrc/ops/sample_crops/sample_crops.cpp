@@ -23,7 +23,7 @@ void check_photo(const Array& image, const Array& cdf, int64_t channels, int64_t
 
 void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs,
                   const Array& seeds, int stream, int64_t first, double noise, const Array& crops,
-                  const Array& corners) {
+                  const Array& corners, Stream cuda_stream) {
   const int64_t problems = static_cast<int64_t>(images.size());
   KGF_CHECK(cdfs.size() == images.size(), "cdfs must be as many as images, got ", cdfs.size(),
             " and ", images.size());
@@ -38,6 +38,14 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
   KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ",
             first, "..", first + steps);
   for (int64_t n = 0; n < problems; ++n) check_photo(images[n], cdfs[n], channels, size);
+
+  const int device = device_of({{seeds, "seeds"}, {crops, "crops"}, {corners, "corners"}});
+  check_device(images, "images", device);
+  check_device(cdfs, "cdfs", device);
+  if (device != host) {
+    return KGF_CUDA(
+        sample_crops(images, cdfs, seeds, stream, first, noise, crops, corners, cuda_stream));
+  }
 
   const auto copy_bytes = KGF_PER_LEVEL(sample_crops_copy<uint8_t>);
   const auto copy_floats = KGF_PER_LEVEL(sample_crops_copy<float>);

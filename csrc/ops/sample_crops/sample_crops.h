@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/array.h"
+#include "core/device.h"
 #include "core/simd_level.h"
 
 namespace kgf {
@@ -19,7 +20,13 @@ namespace kgf {
 // corners (steps, N, 2) int64.
 void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs,
                   const Array& seeds, int stream, int64_t first, double noise, const Array& crops,
-                  const Array& corners);
+                  const Array& corners, Stream cuda_stream = {});
+
+namespace cuda {
+void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cdfs,
+                  const Array& seeds, int stream, int64_t first, double noise, const Array& crops,
+                  const Array& corners, Stream cuda_stream);
+}
 
 // clang-format off
 KGF_DECLARE_PER_LEVEL(

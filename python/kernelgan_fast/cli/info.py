@@ -38,10 +38,13 @@ def gather() -> dict[str, Any]:
         extension: what the compiled extension tells of itself, or None;
         missing: why it is None, otherwise None;
         cpus: how many this process may use;
-        cuda: whether it would be used, in words;
+        cuda: what the extension and torch have of it, in words;
+        gpus: device, name, compute capability, GiB of memory of each that torch sees, and whether
+            the extension's kernels run on it;
         auto: what `--device auto` runs on, or None.
     """
-    from kernelgan_fast.runs.settings import available_threads, resolve_device, versions
+    from kernelgan_fast.runs.devices import what_auto_means
+    from kernelgan_fast.runs.settings import available_threads, versions
 
     extension, missing = _extension()
     return {
@@ -49,8 +52,9 @@ def gather() -> dict[str, Any]:
         "extension": extension,
         "missing": missing,
         "cpus": available_threads(),
-        "cuda": f"not part of this version ({_cuda()})",
-        "auto": resolve_device("auto") if extension else None,
+        "cuda": _cuda(extension),
+        "gpus": _gpus(extension),
+        "auto": what_auto_means() if extension else None,
     }
 
 
@@ -63,7 +67,37 @@ def _extension() -> tuple[dict[str, Any] | None, str | None]:
         return None, str(error)
 
 
-def _cuda() -> str:
+def _cuda(extension: dict[str, Any] | None) -> str:
+    if extension is None:
+        return _torch_cuda()
+    if extension["cuda"] is None:
+        return f"no kernels in this build, KGF_CUDA=ON makes them; {_torch_cuda()}"
+    return f"kernels made by CUDA {extension['cuda']}; {_torch_cuda()}"
+
+
+def _gpus(extension: dict[str, Any] | None) -> list[dict[str, Any]]:
+    if extension is None:
+        return []
+    import torch
+
+    from kernelgan_fast.ops import native
+
+    found = []
+    for index in range(torch.cuda.device_count()):
+        card = torch.cuda.get_device_properties(index)
+        found.append(
+            {
+                "device": f"cuda:{index}",
+                "name": card.name,
+                "capability": f"{card.major}.{card.minor}",
+                "memory_gib": round(card.total_memory / 2**30, 1),
+                "runs": native.runs_on((card.major, card.minor), extension["cuda_architectures"]),
+            }
+        )
+    return found
+
+
+def _torch_cuda() -> str:
     try:
         import torch
     except ImportError:
@@ -72,7 +106,8 @@ def _cuda() -> str:
         return "this torch is built without CUDA"
     if not torch.cuda.is_available():
         return "torch sees no GPU"
-    return f"torch sees {torch.cuda.get_device_name()}"
+    count = torch.cuda.device_count()
+    return f"torch {torch.version.cuda} sees {count} GPU{'s' if count > 1 else ''}"
 
 
 def _text(facts: dict[str, Any]) -> str:
@@ -89,4 +124,7 @@ def _text(facts: dict[str, Any]) -> str:
             ("--device auto", f"{facts['auto']}, {facts['cpus']} threads"),
         ]
     rows += [("cpu", f"{facts['cpus']} usable by this process"), ("cuda", facts["cuda"])]
+    for gpu in facts["gpus"]:
+        words = f"{gpu['name']}, compute capability {gpu['capability']}, {gpu['memory_gib']} GiB"
+        rows.append((gpu["device"], words + ("" if gpu["runs"] else "; no kernels for it here")))
     return "\n".join(f"{name:<15} {value}" for name, value in rows)

@@ -1,4 +1,4 @@
-"""The fused ops, registered with torch: definition, CPU implementation, shapes, gradients.
+"""The fused ops, registered with torch: definition, implementation, shapes, gradients.
 
 Each op has the name and arguments of its twin in :mod:`kernelgan_fast.ops.reference`, which says
 what it computes. Ops whose backward pass needs more than their inputs return it to torch as a
@@ -13,9 +13,17 @@ from kernelgan_fast.ops.library.generator import (
     kernel_regularizers,
 )
 from kernelgan_fast.ops.library.images import downscale
-from kernelgan_fast.ops.library.settings import info, simd, supports, threads
+from kernelgan_fast.ops.library.settings import (
+    cuda_matmul,
+    info,
+    runs_on,
+    simd,
+    supports,
+    threads,
+)
 
 __all__ = [
+    "cuda_matmul",
     "discriminate",
     "downscale",
     "downscale_crops",
@@ -23,6 +31,7 @@ __all__ = [
     "gaussian_noise",
     "info",
     "kernel_regularizers",
+    "runs_on",
     "sample_crops",
     "simd",
     "supports",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
 
 
 def _fake_discriminate(
@@ -22,12 +23,32 @@ def _fake_discriminate(
     )
 
 
+def _workspace(crops: Tensor, features: int, size: int, blocks: int, *needs: bool) -> Tensor | None:
+    """Memory for a GPU to work in; the forward pass needs no gradient, of crops or of weights."""
+    if not crops.is_cuda:
+        return None
+    count, passes, channels, side, _ = crops.shape
+    length = native.discriminate_workspace(
+        channels,
+        side,
+        features,
+        size,
+        blocks,
+        passes,
+        *needs,
+        crops.dtype == torch.float64,
+        crops.get_device(),
+    )
+    return crops.new_empty((count, length)) if length else None
+
+
 def _forward_discriminate(
     crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     crops, weights, u = crops.contiguous(), weights.contiguous(), u.contiguous()
     outputs = _fake_discriminate(crops, weights, u, features, size, blocks)
-    native.discriminate_forward(crops, weights, u, features, size, blocks, *outputs)
+    last = on_cuda(crops, _workspace(crops, features, size, blocks, False, False))
+    native.discriminate_forward(crops, weights, u, features, size, blocks, *outputs, *last)
     return outputs
 
 
@@ -85,6 +106,7 @@ def _backward_discriminate(
         blocks,
         grads[0] if needs_crops else None,
         grads[1] if needs_weights else None,
+        *on_cuda(crops, _workspace(crops, features, size, blocks, needs_crops, needs_weights)),
     )
     return grads
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Op, native
+from kernelgan_fast.ops.library.registry import Op, native, on_cuda
 
 
 def _fake_sample_crops(
@@ -44,6 +44,7 @@ def _draw_crops(
         first,
         noise,
         *drawn,
+        *on_cuda(seeds),
     )
     return drawn
 
@@ -79,7 +80,7 @@ def _fake_gaussian_noise(
 
 def _draw_noise(seeds: Tensor, stream: int, first: int, steps: int, shape: Sequence[int]) -> Tensor:
     out = _fake_gaussian_noise(seeds, stream, first, steps, shape)
-    native.gaussian_noise(seeds.contiguous(), stream, first, out)
+    native.gaussian_noise(seeds.contiguous(), stream, first, out, *on_cuda(seeds))
     return out
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
 
 
 def _fake_extract_kernel(
@@ -24,7 +24,7 @@ def _forward_extract_kernel(
 ) -> tuple[Tensor, Tensor]:
     weights = weights.contiguous()
     kernel, saved = _fake_extract_kernel(weights, sizes, features)
-    native.extract_kernel_forward(weights, sizes, features, kernel, saved)
+    native.extract_kernel_forward(weights, sizes, features, kernel, saved, *on_cuda(weights))
     return kernel, saved
 
 
@@ -50,7 +50,11 @@ def _backward_extract_kernel(
     weights = weights.contiguous()
     grad_weights = torch.empty_like(weights)
     grad_kernel = grad_kernel.contiguous()
-    native.extract_kernel_backward(grad_kernel, weights, saved, sizes, features, grad_weights)
+    workspace = torch.empty_like(saved) if saved.is_cuda else None
+    last = on_cuda(weights, workspace)
+    native.extract_kernel_backward(
+        grad_kernel, weights, saved, sizes, features, grad_weights, *last
+    )
     return grad_weights
 
 
@@ -86,7 +90,9 @@ def _forward_kernel_regularizers(
 ) -> tuple[Tensor, Tensor, Tensor]:
     kernel, mask, weights = kernel.contiguous(), mask.contiguous(), weights.contiguous()
     outputs = _fake_kernel_regularizers(kernel, mask, weights, sparse_power)
-    native.kernel_regularizers_forward(kernel, mask, weights, sparse_power, *outputs)
+    native.kernel_regularizers_forward(
+        kernel, mask, weights, sparse_power, *outputs, *on_cuda(kernel)
+    )
     return outputs
 
 
@@ -135,7 +141,7 @@ def _fake_downscale_crops_backward(grad_out: Tensor, crops: Tensor, kernel_side:
 def _forward_downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
     crops, kernel = crops.contiguous(), kernel.contiguous()
     out = _fake_downscale_crops(crops, kernel)
-    native.downscale_crops_forward(crops, kernel, out)
+    native.downscale_crops_forward(crops, kernel, out, *on_cuda(crops))
     return out
 
 
@@ -155,7 +161,8 @@ class _DownscaleCropsGradient(Gradient):
 
 def _backward_downscale_crops(grad_out: Tensor, crops: Tensor, kernel_side: int) -> Tensor:
     grad_kernel = _fake_downscale_crops_backward(grad_out, crops, kernel_side)
-    native.downscale_crops_backward(grad_out.contiguous(), crops.contiguous(), grad_kernel)
+    grad_out, crops = grad_out.contiguous(), crops.contiguous()
+    native.downscale_crops_backward(grad_out, crops, grad_kernel, *on_cuda(crops))
     return grad_kernel
 
 

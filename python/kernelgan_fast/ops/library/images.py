@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
 
 
 def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
@@ -18,7 +18,7 @@ def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
 def _forward_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     images, kernel = images.contiguous(), kernel.contiguous()
     out = _fake_downscale(images, kernel, scale)
-    native.downscale_forward(images, kernel, scale, out)
+    native.downscale_forward(images, kernel, scale, out, *on_cuda(images))
     return out
 
 
@@ -42,14 +42,19 @@ class _DownscaleGradient(Gradient):
 def _backward_images(grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     grad_images = images.new_empty(images.shape)
     grad_out, kernel = grad_out.contiguous(), kernel.contiguous()
-    native.downscale_backward_images(grad_out, kernel, scale, grad_images)
+    native.downscale_backward_images(grad_out, kernel, scale, grad_images, *on_cuda(images))
     return grad_images
 
 
 def _backward_kernel(grad_out: Tensor, images: Tensor, kernel: Tensor, scale: int) -> Tensor:
     grad_kernel = kernel.new_empty(kernel.shape)
     grad_out, images = grad_out.contiguous(), images.contiguous()
-    native.downscale_backward_kernel(grad_out, images, scale, grad_kernel)
+    workspace = None
+    if images.is_cuda:
+        bands = native.downscale_bands(*images.shape[:3], scale, len(kernel))
+        workspace = kernel.new_empty((len(kernel), bands, *kernel.shape[1:]))
+    last = on_cuda(images, workspace)
+    native.downscale_backward_kernel(grad_out, images, scale, grad_kernel, *last)
     return grad_kernel
 
 

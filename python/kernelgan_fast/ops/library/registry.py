@@ -14,6 +14,16 @@ native = load_native()
 _library = torch.library.Library("kernelgan_fast", "DEF")
 
 
+def on_cuda(tensor: Tensor, *workspace: Tensor | None) -> tuple[Any, ...]:
+    """The last arguments of a native call on a GPU: its workspace, if any, and torch's stream.
+
+    Without them it works on the CPU, where none of this is asked for.
+    """
+    if not tensor.is_cuda:
+        return ()
+    return (*workspace, torch.cuda.current_stream(tensor.device).cuda_stream)
+
+
 class Gradient:
     """How an op is differentiated: what its forward pass keeps, and the formula; subclassed."""
 
@@ -29,7 +39,7 @@ class Gradient:
 
 
 class Op:
-    """An op that torch knows: schema, CPU implementation, fake, gradient.
+    """An op that torch knows: schema, implementation, fake, gradient.
 
     Whoever traces (compile, export, fake tensors) goes through ``torch.ops.kernelgan_fast``. Plain
     eager calls skip the dispatcher, which costs more than the smaller ops do; both run the same
@@ -37,7 +47,7 @@ class Op:
 
     Args:
         schema: in torch's language, beginning with the name.
-        implementation: the op on CPU tensors.
+        implementation: the op on tensors of the CPU or of a CUDA device.
         fake: makes the outputs without computing them.
         gradient: of an op that has one.
     """
@@ -51,7 +61,8 @@ class Op:
     ) -> None:
         name = schema.split("(")[0]
         _library.define(schema)
-        _library.impl(name, implementation, "CPU")
+        for device in ("CPU", "CUDA"):
+            _library.impl(name, implementation, device)
         torch.library.register_fake(f"kernelgan_fast::{name}", fake, lib=_library)
         self._eager = implementation
         if gradient is not None:
