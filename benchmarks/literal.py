@@ -2,9 +2,9 @@
 
 The generator runs as six convolutions (twice an iteration), the discriminator as torch.nn modules
 with spectral norm and batch norm, one crop at a time; its kernel comes from an impulse, as
-published. Losses and schedule numbers are the package's. One thread.
+published. Losses and schedule numbers are the package's. One thread, or a GPU as PyTorch uses it.
 
-    python benchmarks/literal.py --iterations 20
+    python benchmarks/literal.py --iterations 20 [--device cuda]
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class LiteralGenerator(nn.Module):
 
     def kernel(self, size: int) -> Tensor:
         """(1, K, K): an impulse sent through the layers at stride 1, then flipped."""
-        hidden = torch.zeros(1, 1, 2 * size - 1, 2 * size - 1)
+        first = next(self.layers.parameters())
+        hidden = torch.zeros(1, 1, 2 * size - 1, 2 * size - 1, device=first.device)
         hidden[0, 0, size - 1, size - 1] = 1
         for weight in self.layers.parameters():
             hidden = functional.conv2d(hidden, weight)
@@ -75,18 +76,18 @@ def literal_discriminator(config: TrainConfig) -> nn.Sequential:
 class LiteralTraining:
     """One photo (random pixels: the time does not depend on them), one crop at a time."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: str = "cpu") -> None:
         self.config = config
-        self.image = torch.rand(1, 3, SIDE, SIDE) * 2 - 1
-        self.generator = LiteralGenerator(config)
-        self.discriminator = literal_discriminator(config)
+        self.image = (torch.rand(1, 3, SIDE, SIDE) * 2 - 1).to(device)
+        self.generator = LiteralGenerator(config).to(device)
+        self.discriminator = literal_discriminator(config).to(device)
         rate, betas = config.learning_rate, (config.beta1, config.beta2)
         self.generator_adam = torch.optim.Adam(self.generator.parameters(), rate, betas)
         self.discriminator_adam = torch.optim.Adam(self.discriminator.parameters(), rate, betas)
-        self.mask = boundary_mask(config.kernel_size).float()
-        ideal = ideal_kernel(config.kernel_size).float()
+        self.mask = boundary_mask(config.kernel_size).float().to(device)
+        ideal = ideal_kernel(config.kernel_size).float().to(device)
         self.ideal = ideal.expand(3, 1, -1, -1).contiguous()
-        self.weights = torch.tensor([[0.5, 0.5, 1.0, 5.0]])
+        self.weights = torch.tensor([[0.5, 0.5, 1.0, 5.0]], device=device)
 
     def iterate(self) -> tuple[float, float]:
         """One G step and one D step; both losses."""
@@ -120,21 +121,22 @@ class LiteralTraining:
         return self.image[:, :, row : row + size, col : col + size]
 
 
-def time_literal(iterations: int) -> dict[str, Any]:
-    """Time the literal program on one thread of the CPU.
+def time_literal(iterations: int, device: str = "cpu") -> dict[str, Any]:
+    """Time the literal program on one thread of the CPU, or on a GPU fed by one.
 
     Args:
-        iterations: timed iterations, at least 1; two more run before as warm-up.
+        iterations: timed iterations, at least 1; two more run before as warm-up, on a GPU ten.
+        device: "cpu" or "cuda". Every iteration ends with its losses on the host.
 
     Returns:
-        iterations; cpu_ms (process time) and wall_ms of one iteration; torch, machine.
+        iterations; cpu_ms (process time) and wall_ms of one iteration; device, torch, machine.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         torch.manual_seed(0)
-        training = LiteralTraining(profile("paper"))
-        for _ in range(2):
+        training = LiteralTraining(profile("paper"), device)
+        for _ in range(2 if device == "cpu" else 10):
             training.iterate()
         cpu, wall = time.process_time(), time.perf_counter()
         for _ in range(iterations):
@@ -146,6 +148,7 @@ def time_literal(iterations: int) -> dict[str, Any]:
         "iterations": iterations,
         "cpu_ms": 1000 * cpu / iterations,
         "wall_ms": 1000 * wall / iterations,
+        "device": device,
         "torch": torch.__version__,
         "machine": platform.machine(),
     }
@@ -155,7 +158,9 @@ def main() -> None:
     """Print the timing as JSON."""
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--iterations", type=int, default=20)
-    print(json.dumps(time_literal(parser.parse_args().iterations), indent=2))
+    parser.add_argument("--device", default="cpu")
+    options = parser.parse_args()
+    print(json.dumps(time_literal(options.iterations, options.device), indent=2))
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def distance(kernel: Tensor, wanted: Tensor) -> Tensor:
 def test_fused_float32_follows_plain_float64(
     golden: Path, rate: float, iterations: int, first_five: float
 ) -> None:
-    config = profile("default").replace(iterations=iterations, learning_rate=rate)
+    config = profile("mended").replace(iterations=iterations, learning_rate=rate)
     pairs = side_by_side(golden, near_bicubic(config.kernel_size, 0.2), config)
     begin = pairs[0][1]
     errors = [distance(fused, plain) / distance(plain, 0 * plain) for fused, plain in pairs[1:]]
@@ -88,7 +88,7 @@ def test_fused_float32_keeps_every_tap_for_twenty_iterations(golden: Path) -> No
     The worst of 8 seeds was 6e-4 away (plain torch in float32: 8e-4), the middle one 3e-4; the
     kernel's largest tap is 0.19. From the exact kernel plain torch is 2e-2 away.
     """
-    config = profile("default").replace(iterations=20)
+    config = profile("mended").replace(iterations=20)
     pairs = side_by_side(golden, near_bicubic(config.kernel_size, 0.05), config)
     for fused, plain in pairs:
         assert float((fused - plain).abs().max()) < 1e-3
@@ -131,7 +131,7 @@ def test_fused_and_plain_agree_on_average(golden: Path) -> None:
     fault (no sparse or sum-to-one penalty, another sparse power, the summed target, a rate of
     0.7) goes beyond the spread on a photo or more; small ones are the business of the golden run.
     """
-    config = profile("default").replace(iterations=200, ideal_every=80)
+    config = profile("mended").replace(iterations=200, ideal_every=80)
     seeds = (0, 1, 2, 3, 4)
     photos = (
         golden / "coffee_192x256.png",

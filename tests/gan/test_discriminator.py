@@ -12,7 +12,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.ops import reference
 
-CONFIG = profile("default")
+CONFIG = profile("mended")
 
 
 def test_published_size() -> None:

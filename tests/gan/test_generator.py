@@ -12,7 +12,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.ops import reference
 
-CONFIG = profile("default")
+CONFIG = profile("mended")
 
 
 def gaussian(wide: float, high: float) -> torch.Tensor:

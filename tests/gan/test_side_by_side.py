@@ -151,12 +151,13 @@ def test_no_fork_beside_threads_with_a_gpu_or_in_a_daemon(
 ) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert can_fork()
     with monkeypatch.context() as other:
         other.setattr(threading, "active_count", lambda: 2)
         assert not can_fork()
     with monkeypatch.context() as other:
-        other.setattr(torch.cuda, "is_initialized", lambda: True)
+        other.setattr(torch.cuda, "device_count", lambda: 1)
         assert not can_fork()
     with monkeypatch.context() as other:
         other.setattr(multiprocessing.current_process(), "_config", {"daemon": True})

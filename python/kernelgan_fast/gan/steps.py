@@ -26,21 +26,35 @@ class Trainer:
     The sum over problems is what is differentiated; as problems share nothing, each gets exactly
     the gradient it would get alone. No step waits for the device.
 
+    A captured stretch (see `graph`) calls `step` alone: all else of an iteration depends on its
+    number, and happens between stretches.
+
     Args:
         generator, discriminator: of N problems, on their device, in their dtype.
         config: the recipe.
         ops: module with the ops.
+        stretch: iterations that are captured at once; 0: none are.
+
+    Attributes:
+        kernel: (N, K, K) of the weights after the last G update.
+        stretch: rows of the ideal loss' record that a captured stretch writes to.
     """
 
     def __init__(
-        self, generator: Generator, discriminator: Discriminator, config: TrainConfig, *, ops: Any
+        self,
+        generator: Generator,
+        discriminator: Discriminator,
+        config: TrainConfig,
+        *,
+        ops: Any,
+        stretch: int = 0,
     ) -> None:
         self.generator, self.discriminator, self.config = generator, discriminator, config
         self._ops = ops
         weights = generator.weights
         count = len(weights)
-        self._generator_adam = _Adam(weights, config)
-        self._discriminator_adam = _Adam(discriminator.weights, config)
+        self._generator_adam = _Adam(weights, config, captured=stretch > 0)
+        self._discriminator_adam = _Adam(discriminator.weights, config, captured=stretch > 0)
         # The same memory without gradient: G's step needs none for D's weights.
         self._frozen = discriminator.weights.detach()
         self._u = discriminator.u
@@ -59,9 +73,11 @@ class Trainer:
         self.schedule = Schedule(count, config, dtype=weights.dtype, device=weights.device)
         self._pull = weights.new_empty(count, 1, 1, 1)
         self.refresh_pull()
-        # One row an iteration: |G(x) - ideal(x)|, from which the schedule judges similarity.
-        self._distances = weights.new_zeros(config.iterations, count)
-        self.kernel = self._compose()
+        # One row an iteration: |G(x) - ideal(x)|, from which the schedule judges similarity. What
+        # is captured cannot know its iteration, so it has rows of its own behind the last.
+        self.stretch = range(config.iterations, config.iterations + stretch)
+        self._distances = weights.new_zeros(config.iterations + stretch, count)
+        self.compose()
 
     def iterate(self, iteration: int, draw: Draw) -> Tensor | None:
         """Take one G step and one D step.
@@ -74,29 +90,48 @@ class Trainer:
             (N, 7) losses in the order of `losses.LOSS_NAMES`, on the device, every RECORD_EVERY
             iterations and in the last; None in the others.
         """
+        self.adjust(iteration)
+        steps = self.step(iteration, draw)
+        if iteration % RECORD_EVERY and iteration != self.config.iterations - 1:
+            return None
+        return self.record(iteration, *steps)
+
+    def adjust(self, iteration: int) -> None:
+        """Set the rates and loss weights that hold from this iteration on."""
         if iteration % self.config.decay_every == 0:
             rate = learning_rate(iteration, self.config)
-            self._generator_adam.rate = rate
-            self._discriminator_adam.rate = rate
+            self._generator_adam.set_rate(rate)
+            self._discriminator_adam.set_rate(rate)
         if self.schedule.is_due(iteration):
             self.schedule.update(self.ideal_losses(iteration))
             self.refresh_pull()
-        judged, terms = self.generator_step(iteration, draw.crops, draw.target)
-        pair = self.discriminator_step(draw.real, draw.crops, draw.noise)
-        if iteration % RECORD_EVERY and iteration != len(self._distances) - 1:
-            return None
+
+    def step(self, row: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """Take both steps.
+
+        Args:
+            row: of the ideal loss' record.
+            draw: crops and noise.
+
+        Returns:
+            What `record` makes losses of: D's map in the G step, the penalty terms, D's maps in
+            the D step.
+        """
+        judged, terms = self.generator_step(row, draw.crops, draw.target)
+        return judged, terms, self.discriminator_step(draw.real, draw.crops, draw.noise)
+
+    def record(self, row: int, judged: Tensor, terms: Tensor, pair: Tensor) -> Tensor:
+        """Return the (N, 7) losses of a step."""
         with torch.no_grad():
             gan = (losses.generator_gan_loss(judged), losses.discriminator_loss(pair))
-            ideal = self._distances[iteration].square() / self._outputs
+            ideal = self._distances[row].square() / self._outputs
             return torch.cat((torch.stack((*gan, ideal), dim=1), terms), dim=1)
 
-    def generator_step(
-        self, iteration: int, crops: Tensor, target: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def generator_step(self, row: int, crops: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Update G to fool D, under the kernel penalties and the pull to the ideal downscale.
 
         Args:
-            iteration: row of the ideal loss' record.
+            row: of the ideal loss' record.
             crops: (N, 3, S, S).
             target: (N, 3 or 1, T, T).
 
@@ -113,14 +148,14 @@ class Trainer:
             self.kernel, self._mask, self.schedule.penalties, self.config.sparse_power
         )
         distance = fake.detach() - target
-        torch.linalg.vector_norm(distance, dim=(1, 2, 3), out=self._distances[iteration])
+        torch.linalg.vector_norm(distance, dim=(1, 2, 3), out=self._distances[row])
         self.generator.weights.grad = None
         # loss = mean|D(fake) - 1| + penalty + weight * mean distance^2. Its gradients at these
         # three places are known; handing them over spares autograd a dozen tiny operators.
         _backward((judged, penalty, fake), (self._fool, self._ones, distance.mul_(self._pull)))
         self._generator_adam.step()
         self._u.copy_(u_next)
-        self.kernel = self._compose()
+        self.compose()
         return judged, terms
 
     def discriminator_step(self, real: Tensor, crops: Tensor, noise: Tensor | None) -> Tensor:
@@ -150,6 +185,11 @@ class Trainer:
         maps: Tensor = judged
         return maps
 
+    def keep_distances(self, first: int) -> None:
+        """Put what a stretch wrote into the record of the iterations from `first` on."""
+        end = first + len(self.stretch)
+        self._distances[first:end] = self._distances[self.stretch.start :]
+
     def ideal_losses(self, iterations: int) -> Tensor:
         """Return the (iterations, N) ideal-downscale losses of the iterations so far."""
         return self._distances[:iterations].square() / self._outputs
@@ -158,38 +198,56 @@ class Trainer:
         """Take over the ideal weight: weight * mean distance^2 has gradient pull * distance."""
         torch.mul(self.schedule.ideal, 2 / self._outputs, out=self._pull.view(-1))
 
-    def _compose(self) -> Tensor:
-        return self.generator.kernel(self._ops)
+    def compose(self) -> None:
+        """Compose the kernel from G's weights."""
+        self.kernel = self.generator.kernel(self._ops)
 
 
 class _Adam:
     """torch's fused Adam over the rows of a parameter, each a tensor of its own.
 
-    The fused kernel may round the last few elements of a tensor otherwise than the rest. Row by
-    row, what a problem gets does not depend, to the last bit, on who else is in the batch. The
-    functional form is used because the class imports torch's compiler, which takes a second.
+    On a CPU the fused kernel may round the last few elements of a tensor otherwise than the rest.
+    Row by row, what a problem gets does not depend, to the last bit, on who else is in the batch.
+    On a GPU the batch is one tensor, which fills the card.
+    The functional form is used because the class imports torch's compiler, which takes a second.
 
     Args:
         weights: (N, P) parameter.
         config: rate and betas.
+        captured: the step is captured, so the rate must be read from memory at each replay.
     """
 
-    def __init__(self, weights: torch.nn.Parameter, config: TrainConfig) -> None:
+    def __init__(
+        self, weights: torch.nn.Parameter, config: TrainConfig, *, captured: bool = False
+    ) -> None:
         self._weights = weights
-        self._rows = list(weights.detach().unbind())
+        on_cuda = weights.device.type == "cuda"
+        self._split = _whole if on_cuda else Tensor.unbind
+        self._rows = list(self._split(weights.detach()))
         self._means = [torch.zeros_like(row) for row in self._rows]
         self._squares = [torch.zeros_like(row) for row in self._rows]
         self._steps = [row.new_zeros((), dtype=torch.float32) for row in self._rows]
         self._betas = config.beta1, config.beta2
-        self._fused = weights.device.type in ("cpu", "cuda")
-        self.rate = config.learning_rate
+        self._fused = on_cuda or weights.device.type == "cpu"
+        self._rate: float | Tensor = config.learning_rate
+        if captured:
+            # In CUDA torch's kernel reads float32.
+            precision = torch.float32 if on_cuda else torch.float64
+            self._rate = weights.new_tensor(self._rate, dtype=precision)
+
+    def set_rate(self, rate: float) -> None:
+        """Change the rate from the next step on."""
+        if isinstance(self._rate, Tensor):
+            self._rate.fill_(rate)
+        else:
+            self._rate = rate
 
     def step(self) -> None:
         """Update the weights by their gradient."""
         assert self._weights.grad is not None
         adam(
             self._rows,
-            list(self._weights.grad.unbind()),
+            list(self._split(self._weights.grad)),
             self._means,
             self._squares,
             [],
@@ -199,11 +257,15 @@ class _Adam:
             amsgrad=False,
             beta1=self._betas[0],
             beta2=self._betas[1],
-            lr=self.rate,
+            lr=self._rate,
             weight_decay=0.0,
             eps=1e-8,
             maximize=False,
         )
+
+
+def _whole(tensor: Tensor) -> tuple[Tensor, ...]:
+    return (tensor,)
 
 
 def _backward(roots: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> None:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from kernelgan_fast.runs.result import ProgressEvent
 
 Progress: TypeAlias = Callable[[ProgressEvent], None]
+
+
+@dataclass
+class _Running:
+    batch: Sequence[str]
+    iterations: int = 0
 
 
 class Clock:
@@ -21,10 +28,12 @@ class Clock:
 
     Attributes:
         done: photos finished; whoever runs the batches keeps it up to date.
+        finishing: photos trained and about to be done, likewise.
     """
 
     def __init__(self, total: int, iterations: int, progress: Progress | None) -> None:
         self.done = 0
+        self.finishing = 0
         self._total = total
         self._iterations = iterations
         self._progress = progress
@@ -32,6 +41,8 @@ class Clock:
         # When the first progress came and how much was done: what came before is warming up.
         self._warm: tuple[float, float] | None = None
         self._trained = 0
+        # The batches in training, one a device: their photos, and the iterations done.
+        self._running: list[_Running] = []
 
     def start(self, batch: Sequence[str]) -> Callable[[int, Mapping[str, float]], None]:
         """Begin a batch.
@@ -42,30 +53,37 @@ class Clock:
         Returns:
             The function that takes the trainer's progress calls.
         """
-        before = self._trained
-        self._trained += len(batch)
+        running = _Running(batch)
+        self._running.append(running)
 
         def report(iteration: int, losses: Mapping[str, float]) -> None:
-            self._tell(batch, before, iteration + 1, losses)
+            running.iterations = iteration + 1
+            self._tell(losses)
 
-        self._tell(batch, before, 0, {})
+        self._tell({})
         return report
 
-    def _tell(
-        self, batch: Sequence[str], before: int, iterations: int, losses: Mapping[str, float]
-    ) -> None:
+    def end(self, batch: Sequence[str]) -> None:
+        """End a batch; from now on its photos count where they are `done` or `finishing`."""
+        (running,) = (one for one in self._running if one.batch is batch)
+        self._running.remove(running)
+        self._trained += len(batch)
+
+    def _tell(self, losses: Mapping[str, float]) -> None:
         if self._progress is None:
             return
-        within = len(batch) * iterations / self._iterations
+        names = tuple(name for running in self._running for name in running.batch)
+        steps = sum(len(running.batch) * running.iterations for running in self._running)
+        within = steps / self._iterations if self._iterations else 0.0
         event = ProgressEvent(
-            photos_done=self.done,
+            photos_done=self.done + self.finishing,
             photos_total=self._total,
-            iteration=iterations,
+            iteration=steps // len(names),
             iterations=self._iterations,
             losses=dict(losses),
             elapsed=time.perf_counter() - self._began,
-            remaining=self._remaining(before + within, within),
-            batch=tuple(batch),
+            remaining=self._remaining(self._trained + within, within),
+            batch=names,
         )
         self._progress(event)
 
@@ -78,4 +96,8 @@ class Clock:
         began, before = self._warm
         if trained <= before:
             return None
-        return (now - began) / (trained - before) * max(self._total - self.done - within, 0.0)
+        return (
+            (now - began)
+            / (trained - before)
+            * max(self._total - self.done - self.finishing - within, 0.0)
+        )
