@@ -80,7 +80,8 @@ def _runs(photo: Path, folder: Path, iterations: int, rounds: int) -> dict[str, 
         start = time.perf_counter()
         _python(IMPORT)
         started = time.perf_counter() - start
-        arguments = ("estimate", str(photo), "--out", str(folder), "--iterations", str(iterations))
+        recipe = ("--profile", "mended", "--iterations", str(iterations))
+        arguments = ("estimate", str(photo), "--out", str(folder), *recipe)
         whole.append(_seconds(*arguments, "--quiet") - started)
         record = json.loads((folder / f"{photo.stem}.json").read_text(encoding="utf-8"))
         stages.append(record["timings"])

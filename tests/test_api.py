@@ -51,7 +51,7 @@ def test_history_and_diagnostics(plain: Estimate) -> None:
     for name, values in plain.history.items():
         assert values.shape == (len(steps),) if name == "iteration" else (1, len(steps))
     diagnostics = plain.diagnostics
-    assert set(diagnostics.timings) == {"read", "prepare", "train", "finish"}
+    assert set(diagnostics.timings) == {"read", "spectrum", "prepare", "train", "finish"}
     assert diagnostics.config == QUICK
     assert diagnostics.seeds == (0,)
     assert {"kernelgan_fast", "python", "torch", "numpy"} <= set(diagnostics.versions)
@@ -152,9 +152,12 @@ def test_raising_in_progress_stops() -> None:
         ({"seed": -1}, ConfigError, "seed must be 0 to"),
         ({"seed": 2**63 - 1}, ConfigError, "seed must be 0 to"),
         ({"threads": 0}, ConfigError, "at least 1, got 0"),
-        ({"iterations": 0}, ConfigError, "iterations"),
+        ({"iterations": -1}, ConfigError, "iterations"),
+        ({"iterations": 0, "profile": "paper"}, ConfigError, "iterations"),
+        ({"method": "spectral", "iterations": 9}, ConfigError, "trains nothing, got 9"),
+        ({"method": "spectrum"}, ConfigError, "got 'spectrum'"),
         ({"profile": "papr"}, ConfigError, "paper"),
-        ({"device": "cuda"}, DeviceUnavailable, "CUDA kernels are not part of this version"),
+        ({"device": "cuda:999"}, DeviceUnavailable, "got 'cuda:999'"),
         ({"device": "tpu"}, ConfigError, "auto, cpu or cuda, got 'tpu'"),
     ],
 )

@@ -19,9 +19,13 @@ def test_published_sizes() -> None:
 
 
 def test_profiles_differ_only_where_documented() -> None:
-    default, paper, fast = profile("default"), profile("paper"), profile("fast")
-    assert paper == default.replace(profile="paper", ideal_target="summed", similar_below=0.4)
-    assert fast == default.replace(profile="fast", iterations=1000)
+    mended, default = profile("mended"), profile("default")
+    published = {"profile": "paper", "ideal_target": "summed", "similar_below": 0.4}
+    assert profile("paper") == mended.replace(**published)
+    assert profile("fast") == default.replace(profile="fast", iterations=0)
+    start = {"profile": "default", "start": "spectral", "iterations": 600}
+    held = {"learning_rate": 2e-5, "similar_below": 0.0}
+    assert default == mended.replace(**start, **held)
     assert all(config.profile == name for name, config in PROFILES.items())
 
 
@@ -40,7 +44,7 @@ def test_unknown_profile_suggests_the_nearest() -> None:
 
 
 def test_replace_keeps_the_original_and_checks() -> None:
-    config = profile("default")
+    config = profile("mended")
     assert config.replace(iterations=7).iterations == 7
     assert config.iterations == 3000
     with pytest.raises(ConfigError, match=r"did you mean 'iterations'\?"):
@@ -56,7 +60,8 @@ def test_replace_keeps_the_original_and_checks() -> None:
         ("iterations", 0),
         ("iterations", 1.5),
         ("iterations", True),
-        ("generator_sizes", (7,)),
+        ("generator_sizes", ()),
+        ("start", "bicubic"),
         ("generator_sizes", [7, 5]),
         ("generator_sizes", (7, 0)),
         ("generator_sizes", (1, 1)),
@@ -75,6 +80,7 @@ def test_replace_keeps_the_original_and_checks() -> None:
         ("weight_ideal", float("inf")),
         ("sparse_power", 0.0),
         ("ideal_target", "sum"),
+        ("matmul", "bfloat16"),
         ("similar_in_a_row", 0),
         ("ideal_decay", 0.1),
         ("ideal_every", 0),
@@ -92,3 +98,13 @@ def test_out_of_range(name: str, value: Any) -> None:
 
 def test_least_crop_is_accepted() -> None:
     assert TrainConfig(crop=26).discriminator_crop == 7
+
+
+def test_no_iterations_only_from_a_start_worth_having() -> None:
+    assert profile("default").replace(iterations=0).iterations == 0
+    with pytest.raises(ConfigError, match="iterations must be a whole number of at least 1"):
+        profile("paper").replace(iterations=0)
+
+
+def test_a_single_layer_is_a_generator() -> None:
+    assert profile("paper").replace(generator_sizes=(13,)).kernel_size == 13

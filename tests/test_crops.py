@@ -15,7 +15,7 @@ from kernelgan_fast.config import TrainConfig, profile
 from kernelgan_fast.crops import gradient_map, plan_crops, probability_map
 from kernelgan_fast.errors import ImageError
 
-CONFIG = profile("default")
+CONFIG = profile("mended")
 
 
 def photo(height: int = 120, width: int = 150, dtype: Any = np.uint8) -> np.ndarray:

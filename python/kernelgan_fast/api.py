@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, overload
 
-from kernelgan_fast.errors import InputError
+from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.runs.clock import Clock, Progress
 from kernelgan_fast.runs.folder import FolderRun
 from kernelgan_fast.runs.outputs import FORMATS
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelgan_fast.config import TrainConfig
+    from kernelgan_fast.runs.batch import Prepared, Trained
 
     Photo: TypeAlias = str | os.PathLike[str] | NDArray[np.generic] | torch.Tensor
 
@@ -39,11 +43,13 @@ def estimate(  # type: ignore[overload-overlap] # a str is one photo, though a s
     *,
     scale: int = ...,
     profile: str | TrainConfig = ...,
+    method: str = ...,
     iterations: int | None = ...,
     seed: int = ...,
     seeds: int = ...,
     real: bool = ...,
     device: str = ...,
+    devices: str | Sequence[str] | None = ...,
     threads: int | None = ...,
     progress: Progress | None = ...,
 ) -> Estimate: ...
@@ -55,11 +61,13 @@ def estimate(
     *,
     scale: int = ...,
     profile: str | TrainConfig = ...,
+    method: str = ...,
     iterations: int | None = ...,
     seed: int = ...,
     seeds: int = ...,
     real: bool = ...,
     device: str = ...,
+    devices: str | Sequence[str] | None = ...,
     threads: int | None = ...,
     progress: Progress | None = ...,
 ) -> list[Estimate]: ...
@@ -70,11 +78,13 @@ def estimate(
     *,
     scale: int = 2,
     profile: str | TrainConfig = "default",
+    method: str = "kernelgan",
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
     real: bool = False,
     device: str = "auto",
+    devices: str | Sequence[str] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Estimate | list[Estimate]:
@@ -86,16 +96,20 @@ def estimate(
     Args:
         source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]; or a list of these,
-            which train in batches that fill the threads. Sides of at least 84 px (64 with
-            `real`).
+            which train in batches that fill the threads. Sides of at least 48 px; with less
+            than 84 (64 with `real`) nothing is trained, and "paper" and "mended" need as many.
         scale: 2 or 4, how many times smaller.
-        profile: "default", "paper" or "fast", or a config of your own.
+        profile: "default", "fast", "paper" or "mended", or a config of your own.
+        method: "kernelgan" trains as the profile says; "spectral" takes the kernel in closed form
+            of the photo's spectrum and trains nothing.
         iterations: instead of the profile's number.
         seed: of the first run, 0 or more.
         seeds: runs a photo, with seed, seed + 1, …; the kernel is the mean of the centred
             kernels, and `Estimate.spread` says how far they are from it. 1 to 100.
         real: keep the edges; without it 10 px a side are cut off, as synthetic images need.
-        device: "auto" or "cpu".
+        device: "cpu", a GPU as "cuda" or "cuda:1", or "auto": the CPU or the first GPU,
+            whichever a short measurement says will be done first.
+        devices: several GPUs, as a list of names or "all", instead of `device`.
         threads: CPU threads; all that the process may use if None.
         progress: called about every 1 % of a batch; raise in it to stop.
 
@@ -115,11 +129,13 @@ def estimate(
     settings = make_settings(
         scale=scale,
         profile_or_config=profile,
+        method=method,
         iterations=iterations,
         seed=seed,
         seeds=seeds,
         real=real,
         device=device,
+        devices=devices,
         threads=threads,
     )
     if isinstance(source, Sequence) and not isinstance(source, str):
@@ -127,28 +143,44 @@ def estimate(
     return _estimate_all([source], settings, progress)[0]
 
 
+@dataclass(frozen=True)
+class _Item:
+    index: int
+    prepared: Prepared
+
+    @property
+    def label(self) -> str:
+        return self.prepared.source
+
+
 def _estimate_all(
     sources: Sequence[Photo], settings: Settings, progress: Progress | None
 ) -> list[Estimate]:
-    from kernelgan_fast.runs.batch import finish, photos_per_batch, prepare, train_batch
+    from kernelgan_fast.runs.batch import finish, prepare
+    from kernelgan_fast.runs.batches import train_photos
+
+    def ready(index: int) -> _Item:
+        try:
+            return _Item(index, prepare(sources[index], settings))
+        except InputError as error:
+            if len(sources) == 1:
+                raise
+            raise type(error)(f"photo {index} of the list: {error}") from error
+
+    def finished(item: _Item, trained: Trained | TrainingDiverged) -> tuple[int, Estimate]:
+        if isinstance(trained, TrainingDiverged):
+            raise trained
+        return item.index, finish(trained, settings)
 
     clock = Clock(len(sources), settings.config.iterations, progress)
-    size = photos_per_batch(len(settings.seeds), settings.threads)
-    estimates: list[Estimate] = []
-    for first in range(0, len(sources), size):
-        photos = []
-        for index, source in enumerate(sources[first : first + size], start=first):
-            try:
-                photos.append(prepare(source, settings))
-            except InputError as error:
-                if len(sources) == 1:
-                    raise
-                raise type(error)(f"photo {index} of the list: {error}") from error
-        report = clock.start([photo.source for photo in photos])
-        for trained in train_batch(photos, settings, report):
-            estimates.append(finish(trained, settings))
-        clock.done = len(estimates)
-    return estimates
+    estimates: dict[int, Estimate] = {}
+    jobs = [partial(ready, index) for index in range(len(sources))]
+    with closing(train_photos(jobs, finished, settings, clock)) as results:
+        for result in results:
+            assert not isinstance(result, PhotoResult)  # `ready` raises instead
+            estimates.update([result])
+            clock.done = len(estimates)
+    return [estimates[index] for index in range(len(sources))]
 
 
 def estimate_files(
@@ -157,11 +189,13 @@ def estimate_files(
     *,
     scale: int = 2,
     profile: str | TrainConfig = "default",
+    method: str = "kernelgan",
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
     real: bool = False,
     device: str = "auto",
+    devices: str | Sequence[str] | None = None,
     threads: int | None = None,
     formats: Sequence[str] = FORMATS,
     resume: bool = False,
@@ -177,7 +211,8 @@ def estimate_files(
         out: the folder to write to, made if it is not there; files of earlier runs are replaced.
         formats: some of "npy", "mat", "json", "png".
         resume: leave out photos that an earlier run finished with the same settings.
-        scale, profile, iterations, seed, seeds, real, device, threads: as in `estimate`.
+        scale, profile, method, iterations, seed, seeds, real, device, devices, threads: as in
+            `estimate`.
 
     Returns:
         The run; iterate over its `results()` to make it happen, photo by photo.
@@ -190,11 +225,13 @@ def estimate_files(
     settings = make_settings(
         scale=scale,
         profile_or_config=profile,
+        method=method,
         iterations=iterations,
         seed=seed,
         seeds=seeds,
         real=real,
         device=device,
+        devices=devices,
         threads=threads,
     )
     return FolderRun(inputs, out, settings, formats=formats, resume=resume)

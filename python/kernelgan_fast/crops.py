@@ -74,7 +74,7 @@ def plan_crops(pixels: NDArray[Any], config: TrainConfig, *, real: bool = False)
     height, width = (side - 2 * shave for side in pixels.shape[:2])
     height, width = height - height % 2, width - width % 2
     if min(height, width) < config.crop:
-        least = config.crop + 2 * shave
+        least = smallest_side(config, real=real)
         raise ImageError(
             f"a photo must be at least {least} x {least} px ({config.crop} px crops, "
             f"{shave} px cut off each side), got {pixels.shape[0]} x {pixels.shape[1]}; "
@@ -99,6 +99,11 @@ def plan_crops(pixels: NDArray[Any], config: TrainConfig, *, real: bool = False)
         generator_cdf=torch.from_numpy(generator_cdf),
         discriminator_cdf=torch.from_numpy(discriminator_cdf),
     )
+
+
+def smallest_side(config: TrainConfig, *, real: bool = False) -> int:
+    """The least side, in pixels, of a photo that training can take its crops from."""
+    return config.crop + (0 if real else 2 * config.shave)
 
 
 def gradient_map(grey: Plane) -> Plane:

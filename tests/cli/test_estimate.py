@@ -183,8 +183,9 @@ def test_an_output_folder_that_is_a_file(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_cuda_is_never_replaced_by_the_cpu(capsys: pytest.CaptureFixture[str]) -> None:
     write_photo(Path("a.png"))
-    assert estimate("a.png", "--device", "cuda") == 3
-    assert "not part of this version yet" in capsys.readouterr().err
+    for words in (["--device", "cuda:999"], ["--devices", "cuda:998,cuda:999"]):
+        assert estimate("a.png", *words) == 3
+        assert "got 'cuda:99" in capsys.readouterr().err
     assert not Path("kernelgan_out").exists()
 
 

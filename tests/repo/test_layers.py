@@ -42,6 +42,7 @@ MAY_IMPORT = {
         "kernels.blur_kernel",
         "ops",
         "package",
+        "spectral",
     },
     "evaluation": {
         "errors",
@@ -53,6 +54,7 @@ MAY_IMPORT = {
         "package",
     },
     "gan": {"config", "crops", "errors", "ops"},
+    "spectral": {"errors", "kernels", "kernels.blur_kernel"},
     "kernels": {"config", "errors", "files", "kernels.blur_kernel", "ops"},
     "crops": {"config", "errors", "ops"},
     "images": {"errors", "files"},

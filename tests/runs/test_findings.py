@@ -31,21 +31,21 @@ def test_border_mass_of_a_box_is_its_ring() -> None:
 
 
 def test_a_good_kernel_has_no_findings() -> None:
-    assert findings(gaussian(1.5, 1.5), 0.1, [37, 40], profile("default")) == []
+    assert findings(gaussian(1.5, 1.5), 0.1, [37, 40], profile("mended")) == []
 
 
 def test_mass_on_the_border() -> None:
-    (found,) = findings(gaussian(6, 6), None, [37], profile("default"))
+    (found,) = findings(gaussian(6, 6), None, [37], profile("mended"))
     assert "outermost ring" in found and "13 px" in found
 
 
 def test_seeds_that_disagree() -> None:
-    (found,) = findings(gaussian(1.5, 1.5), 0.45, [37, 40], profile("default"))
+    (found,) = findings(gaussian(1.5, 1.5), 0.45, [37, 40], profile("mended"))
     assert "spread 45%" in found
 
 
 def test_never_similar_blames_colours_or_a_short_run() -> None:
-    (found,) = findings(gaussian(1.5, 1.5), None, [None], profile("default"))
+    (found,) = findings(gaussian(1.5, 1.5), None, [None], profile("mended"))
     assert found.startswith("the run never came close") and "saturated colours" in found
     (found,) = findings(gaussian(1.5, 1.5), 0.1, [None, 3], QUICK)
     assert found.startswith("1 of 2 runs") and "20 iterations are too few" in found

@@ -1,4 +1,4 @@
-"""Settings: devices, threads, versions (the ranges are tested through `estimate`)."""
+"""Settings: threads, versions (the ranges are tested through `estimate`)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import os
 import pytest
 from quick import QUICK
 
-from kernelgan_fast.errors import ConfigError, DeviceUnavailable
 from kernelgan_fast.runs.settings import (
     available_threads,
     make_settings,
-    resolve_device,
     versions,
 )
 
@@ -20,7 +18,7 @@ def test_defaults() -> None:
     settings = make_settings()
     assert settings.config.profile == "default"
     assert (settings.scale, settings.seeds, settings.real) == (2, (0,), False)
-    assert (settings.device, settings.threads) == ("cpu", available_threads())
+    assert (settings.devices, settings.threads) == (("auto",), available_threads())
 
 
 def test_a_config_and_iterations() -> None:
@@ -28,15 +26,6 @@ def test_a_config_and_iterations() -> None:
     assert settings.config == QUICK.replace(iterations=7)
     assert settings.seeds == (5, 6)
     assert settings.threads == 3
-
-
-def test_devices_are_never_swapped() -> None:
-    assert resolve_device("auto") == resolve_device("cpu") == "cpu"
-    for device in ("cuda", "cuda:1"):
-        with pytest.raises(DeviceUnavailable, match="use --device cpu"):
-            resolve_device(device)
-    with pytest.raises(ConfigError, match="got 'gpu'"):
-        resolve_device("gpu")
 
 
 def test_available_threads_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ examples:
   kernelgan-fast estimate photos/ --out kernels --resume
   kernelgan-fast estimate "shots/*.jpg" --real --scale 4 --seeds 3
 """
+_DETAILS = ("kernels", "expected_error", "spread", "warnings", "timings", "device", "device_choice")
 DEFAULT_OUT = "kernelgan_out"
 
 
@@ -46,28 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PHOTO",
         help='files, folders, or patterns such as "shots/*.png"',
     )
-    what = parser.add_argument_group("what to estimate")
-    what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
-    what.add_argument(
-        "--profile",
-        default="default",
-        metavar="NAME",
-        help="default; fast (1000 iterations); paper (as published, with its faults)",
-    )
-    what.add_argument("--iterations", type=int, metavar="N", help="instead of the profile's number")
-    what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
-    what.add_argument(
-        "--seeds",
-        type=int,
-        default=1,
-        metavar="K",
-        help="train K times (seeds N, N+1, ...) and give the mean kernel and its spread",
-    )
-    what.add_argument(
-        "--real",
-        action="store_true",
-        help="a camera's photo: keep its edges (otherwise 10 px a side are cut off)",
-    )
+    _add_what(parser)
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", default=DEFAULT_OUT, metavar="DIR", help=f"folder, default ./{DEFAULT_OUT}"
@@ -95,7 +75,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--device",
         default="auto",
         metavar="NAME",
-        help="auto or cpu; cuda is not part of this version yet",
+        help="cpu, cuda, cuda:1, or auto (default): the CPU or the first GPU, as measured",
+    )
+    machine.add_argument("--devices", metavar="LIST", help='several GPUs: "cuda:0,cuda:1", or all')
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_argument_group("what to estimate")
+    what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
+    what.add_argument(
+        "--profile",
+        default="default",
+        metavar="NAME",
+        help="default; fast (no training); paper (as published); mended (its faults mended)",
+    )
+    what.add_argument(
+        "--method",
+        choices=("kernelgan", "spectral"),
+        default="kernelgan",
+        help="spectral: in closed form from the photo's spectrum, without training",
+    )
+    what.add_argument("--iterations", type=int, metavar="N", help="instead of the profile's number")
+    what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    what.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="K",
+        help="train K times (seeds N, N+1, ...) and give the mean kernel and its spread",
+    )
+    what.add_argument(
+        "--real",
+        action="store_true",
+        help="a camera's photo: keep its edges (otherwise 10 px a side are cut off)",
     )
 
 
@@ -108,11 +120,13 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         scale=args.scale,
         profile=args.profile,
+        method=args.method,
         iterations=args.iterations,
         seed=args.seed,
         seeds=args.seeds,
         real=args.real,
         device=args.device,
+        devices=args.devices,
         threads=args.jobs,
         formats=[word.strip() for word in args.formats.split(",") if word.strip()],
         resume=args.resume,
@@ -129,7 +143,9 @@ class _Session(Session):
         config, seeds = self._settings.config, len(self._settings.seeds)
         many = f", {seeds} seeds" if seeds > 1 else ""
         threads = counted(self._settings.threads, "thread")
-        return f"profile {config.profile}, {config.iterations} iterations{many}, {threads}"
+        gpus = [name for name in self._settings.devices if name.startswith("cuda")]
+        place = ", ".join([*gpus, threads])
+        return f"profile {config.profile}, {config.iterations} iterations{many}, {place}"
 
     def line(self, result: PhotoResult) -> str:
         facts = _kernel_facts(result)[f"x{self.args.scale}"]
@@ -142,7 +158,7 @@ class _Session(Session):
         )
 
     def details(self, result: PhotoResult) -> dict[str, object]:
-        return {name: result.summary[name] for name in ("kernels", "spread", "warnings", "timings")}
+        return {name: result.summary[name] for name in _DETAILS}
 
     def _kernel_file(self, result: PhotoResult) -> str:
         ending = f"_kernel_x{self.args.scale}"

@@ -99,7 +99,7 @@ class Generator(nn.Module):
             outputs.append(hidden[:, 0])
         return torch.stack(outputs)
 
-    def fit_to(self, kernel: Tensor) -> None:
+    def fit_to(self, kernel: Tensor, ops: Any = reference) -> None:
         """Set the weights so that the layers compose to given kernels.
 
         A short descent from the present weights aligns the layers as training would, which keeps
@@ -108,6 +108,7 @@ class Generator(nn.Module):
 
         Args:
             kernel: (N, K, K) or (K, K), finite, not all zero.
+            ops: module with the ops, for the descent.
 
         Raises:
             InputError: wrong shape, not finite or all zero, or layers too narrow for the kernel
@@ -124,9 +125,9 @@ class Generator(nn.Module):
         norms = targets.flatten(1).norm(dim=1)
         if not bool((torch.isfinite(norms) & (norms > 0)).all()):
             raise InputError("kernel must be finite and not all zero, got one that is not; fix it.")
-        start = self.weights.detach().to("cpu", torch.float64)
-        fitted = _descend(start, targets, self.sizes, self.features)
-        fitted = _close(fitted, targets, self.sizes, self.features)
+        start = self.weights.detach().cpu()
+        fitted = _descend(start, targets.to(start), self.sizes, self.features, ops)
+        fitted = _close(fitted.double(), targets, self.sizes, self.features)
         composed = reference.extract_kernel(fitted, self.sizes, self.features)
         error = float(((composed - targets).flatten(1).norm(dim=1) / norms).max())
         if not error <= _FIT_TOLERANCE:
@@ -146,14 +147,16 @@ class Generator(nn.Module):
         return torch.cat(layers)
 
 
-def _descend(start: Tensor, targets: Tensor, sizes: Sequence[int], features: int) -> Tensor:
+def _descend(
+    start: Tensor, targets: Tensor, sizes: Sequence[int], features: int, ops: Any
+) -> Tensor:
     """Adam with a linearly falling rate on the squared distance of the composed kernels."""
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([weights], betas=(0.5, 0.999))
     for step in range(_FIT_STEPS):
         optimiser.param_groups[0]["lr"] = _FIT_RATE * (1 - step / _FIT_STEPS)
         optimiser.zero_grad()
-        kernel = reference.extract_kernel(weights, sizes, features)
+        kernel = ops.extract_kernel(weights, sizes, features)
         (kernel - targets).square().sum().backward()
         optimiser.step()
     return weights.detach()

@@ -52,13 +52,14 @@ def run_side_by_side(tasks: Sequence[Task[Result]]) -> list[Result]:
 def can_fork() -> bool:
     """Whether a forked child could run torch on the CPU.
 
-    Not beside threads of Python, which may hold a lock at the wrong moment, nor once a GPU is in
-    use, nor in a process that may have no children.
+    Not beside threads of Python, which may hold a lock at the wrong moment, nor in a process that
+    may have no children, nor where torch sees a GPU: its first backward pass, on whatever device,
+    then starts a thread for each, and children forked after that may run none.
     """
     return (
         sys.platform == "linux"
         and threading.active_count() == 1
-        and not torch.cuda.is_initialized()
+        and torch.cuda.device_count() == 0
         and not multiprocessing.current_process().daemon
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import contextlib
 import dataclasses
 import functools
@@ -19,15 +20,24 @@ from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.gan import losses
 from kernelgan_fast.gan.discriminator import Discriminator
-from kernelgan_fast.gan.draws import Draw, Problem, draws
+from kernelgan_fast.gan.draws import Draw, Problem, Source, draws
 from kernelgan_fast.gan.generator import Generator
+from kernelgan_fast.gan.graph import (
+    Capture,
+    Readback,
+    cuda_graph,
+    on_device,
+    stretch_length,
+    train_in_stretches,
+)
 from kernelgan_fast.gan.schedule import first_similar
 from kernelgan_fast.gan.side_by_side import Stopped, run_side_by_side
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
 
-__all__ = ["Draw", "Problem", "TrainedKernel", "Trainer", "draws", "train"]
+__all__ = ["Draw", "Problem", "TrainedKernel", "Trainer", "draws", "train", "train_each"]
 
 Progress = Callable[[int, dict[str, float]], None]
+Graph = Callable[[], contextlib.AbstractContextManager[Capture]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,9 +74,10 @@ def train(
     """Train the GAN of every problem and return the kernels.
 
     On a CPU each core trains a share of the problems from start to end, in a process or thread of
-    its own; a lone problem gets its passes through the discriminator done side by side. A problem's
-    result does not depend on the others or on the cores. The returned kernel is that of the weights
-    after the last G update; the published program returns the one before.
+    its own; a lone problem gets its passes through the discriminator done side by side. On a GPU
+    all train together, as a graph that is replayed. A problem's result does not depend on the
+    others or on the cores. The returned kernel is that of the weights after the last G update; the
+    published program returns the one before.
 
     Args:
         problems: photos with seeds; the photos may differ in size.
@@ -76,7 +87,7 @@ def train(
         threads: CPU cores to use, 1 if not given. PyTorch itself is held to one thread a share, as
             its spinning barriers slow operators of this size down.
         progress: called about a hundred times with the iteration and the losses' means over the
-            first share; may raise to stop.
+            first share; may raise to stop. From a GPU the losses arrive a little late.
 
     Returns:
         One result a problem, in order. With several problems some may have `diverged`.
@@ -86,13 +97,45 @@ def train(
         TrainingDiverged: no problem is left whose losses and kernel are finite.
         WorkerLost: a process that trained a share was ended from outside.
     """
+    trained = train_each(
+        problems, config, ops=ops, device=device, threads=threads, progress=progress
+    )
+    if all(result.diverged for result in trained):
+        raise _diverged(trained[0])
+    return trained
+
+
+def train_each(
+    problems: Sequence[Problem],
+    config: TrainConfig,
+    *,
+    ops: Any = None,
+    device: torch.device | str = "cpu",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> list[TrainedKernel]:
+    """Do what `train` does, and leave it to the caller to look at who diverged.
+
+    Args:
+        problems, config, ops, device, threads, progress: as in `train`.
+
+    Returns:
+        One result a problem, in order.
+
+    Raises:
+        InputError: no problems.
+        WorkerLost: a process that trained a share was ended from outside.
+    """
     if not problems:
         raise InputError("problems must be one or more, got none; give at least one.")
     if ops is None:
         from kernelgan_fast import ops as implementations
 
         ops = implementations.native
-    team = min(threads or 1, len(problems)) if torch.device(device).type == "cpu" else 1
+    device = torch.device(device)
+    if device.type == "cuda":
+        return _train_on_gpu(problems, config, ops=ops, device=device, progress=progress)
+    team = min(threads or 1, len(problems)) if device.type == "cpu" else 1
     # The first share is the largest, for it is the one that reports progress.
     ends = [-(-len(problems) * share // team) for share in range(team + 1)]
     tasks = [
@@ -107,14 +150,31 @@ def train(
         for begin, end in itertools.pairwise(ends)
     ]
     with _threads(ops, threads if team == 1 else 1), _frozen_garbage():
-        trained = list(itertools.chain.from_iterable(run_side_by_side(tasks)))
-    if all(result.diverged for result in trained):
-        raise _diverged(trained[0])
-    return trained
+        return list(itertools.chain.from_iterable(run_side_by_side(tasks)))
+
+
+def _train_on_gpu(
+    problems: Sequence[Problem],
+    config: TrainConfig,
+    *,
+    ops: Any,
+    device: torch.device,
+    progress: Progress | None,
+) -> list[TrainedKernel]:
+    # The reference ops multiply as torch does, and have no such switch.
+    switch = getattr(ops, "cuda_matmul", contextlib.nullcontext)
+    with on_device(device), switch(config.matmul), _frozen_garbage():
+        share = _Share(problems, config, ops=ops, device=device, graph=cuda_graph)
+        share.train(lambda: False, progress)
+        return share.results()
 
 
 class _Share:
-    """The problems that one core trains."""
+    """The problems that one core trains, or one GPU.
+
+    Args:
+        graph: gives the means to capture; without it every iteration runs as it stands.
+    """
 
     def __init__(
         self,
@@ -123,36 +183,50 @@ class _Share:
         *,
         ops: Any,
         device: torch.device | str,
+        graph: Graph | None = None,
     ) -> None:
-        self._config = config
+        self._problems, self._config, self._ops, self._device = problems, config, ops, device
+        self._graph = graph
         self._seeds = [problem.seed for problem in problems]
-        generator = Generator(len(problems), config, seeds=self._seeds).to(device)
+        generator = _generator(problems, config, ops).to(device)
         discriminator = Discriminator(len(problems), config, seeds=self._seeds).to(device)
-        self._trainer = Trainer(generator, discriminator, config, ops=ops)
-        self._draws = draws(problems, config, ops=ops, device=device)
+        stretch = stretch_length(config) if graph else 0
+        self._trainer = Trainer(generator, discriminator, config, ops=ops, stretch=stretch)
         self._steps: list[int] = []
         self._records: list[Tensor] = []
 
     def train(self, stopped: Stopped, progress: Progress | None) -> None:
         """Run to the end, or until nothing finite is left or another share failed."""
         report_every = max(1, round(self._config.iterations / 100 / RECORD_EVERY))
-        for iteration, draw in enumerate(self._draws):
-            record = self._trainer.iterate(iteration, draw)
-            if record is None:
-                continue
-            self._steps.append(iteration)
-            self._records.append(record)
-            last = iteration == self._config.iterations - 1
-            if len(self._steps) % report_every and not last:
-                continue
-            # The one wait for the device.
-            values = record.detach().double().cpu()
-            finite = torch.isfinite(values).all(dim=1)
-            if stopped() or not bool(finite.any()):
-                break
-            if progress is not None:
-                means = values[finite].mean(dim=0).tolist()
-                progress(iteration, dict(zip(losses.LOSS_NAMES, means, strict=True)))
+        readback = Readback(on_gpu=torch.device(self._device).type == "cuda")
+        with contextlib.closing(self._iterations()) as iterations:
+            for iteration, record in iterations:
+                self._steps.append(iteration)
+                self._records.append(record)
+                last = iteration == self._config.iterations - 1
+                if len(self._steps) % report_every and not last:
+                    continue
+                readback.send(iteration, record)
+                for reached, values in readback.receive(all_of_them=last):
+                    finite = torch.isfinite(values).all(dim=1)
+                    if stopped() or not bool(finite.any()):
+                        return
+                    if progress is not None:
+                        means = values[finite].mean(dim=0).tolist()
+                        progress(reached, dict(zip(losses.LOSS_NAMES, means, strict=True)))
+
+    def _iterations(self) -> collections.abc.Generator[tuple[int, Tensor], None, None]:
+        """Train, and give every record with its iteration."""
+        problems, config, ops, device = self._problems, self._config, self._ops, self._device
+        if self._graph is None:
+            for iteration, draw in enumerate(draws(problems, config, ops=ops, device=device)):
+                record = self._trainer.iterate(iteration, draw)
+                if record is not None:
+                    yield iteration, record
+            return
+        source = Source(problems, config, ops=ops, device=device)
+        with self._graph() as capture:
+            yield from train_in_stretches(self._trainer, source, len(problems), capture)
 
     def results(self) -> list[TrainedKernel]:
         """What came of each problem, in order."""
@@ -176,6 +250,18 @@ class _Share:
             )
             for index, seed in enumerate(self._seeds)
         ]
+
+
+def _generator(problems: Sequence[Problem], config: TrainConfig, ops: Any) -> Generator:
+    """The generators at their starts, each fitted alone, so that no other changes its rounding."""
+    generator = Generator(len(problems), config, seeds=[problem.seed for problem in problems])
+    for index, problem in enumerate(problems):
+        if problem.start is not None:
+            alone = Generator(1, config, seeds=[problem.seed])
+            alone.fit_to(torch.tensor(problem.start), ops)
+            with torch.no_grad():
+                generator.weights[index] = alone.weights[0]
+    return generator
 
 
 def _train_share(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,21 +13,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernelgan_fast.crops import CropPlan, plan_crops
+from kernelgan_fast.crops import CropPlan, plan_crops, smallest_side
 from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.gan import trainer
+from kernelgan_fast.gan import losses, trainer
 from kernelgan_fast.images import as_photo, read_image
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.kernels.postprocess import kernel_x4, postprocess
+from kernelgan_fast.runs.devices import Choice
 from kernelgan_fast.runs.findings import findings
+from kernelgan_fast.runs.parts import train_in_parts
 from kernelgan_fast.runs.result import Diagnostics, Estimate
 from kernelgan_fast.runs.settings import Settings, versions
+from kernelgan_fast.spectral import SpectralEstimate, estimate_spectral_scales
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelgan_fast.config import TrainConfig
     from kernelgan_fast.gan.trainer import TrainedKernel
+    from kernelgan_fast.runs.capacity import Room
 
 TrainProgress = Callable[[int, Mapping[str, float]], None]
 
@@ -35,29 +41,43 @@ class Prepared:
     """A photo ready to train on.
 
     Attributes:
-        plan: its pixels and crop distributions.
+        plan: its pixels and crop distributions; None where nothing is to be trained.
+        starts: by scale the kernel in closed form, where the profile begins there; else empty.
         source: the file it came from, or "array".
         notes: what was done to it while reading.
-        timings: seconds of the stages read and prepare.
+        timings: seconds of the stages read, spectrum and prepare.
     """
 
-    plan: CropPlan
+    plan: CropPlan | None
     source: str
     notes: tuple[str, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
+    starts: Mapping[int, SpectralEstimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A photo's runs, one a seed, and the seconds that the training of its batch took."""
+    """A photo's runs, one a seed.
+
+    Attributes:
+        photo: what they trained on.
+        runs: in the order of the seeds; empty where nothing was to be trained.
+        seconds: that the training of the whole batch took.
+        device: where.
+        choice: of the run's devices.
+        notes: what went otherwise there than planned.
+    """
 
     photo: Prepared
     runs: Sequence[TrainedKernel]
     seconds: float
+    device: str
+    choice: Choice
+    notes: tuple[str, ...] = ()
 
 
 def prepare(source: object, settings: Settings) -> Prepared:
-    """Read a photo and plan its crops; the pixels of the source are never written to.
+    """Read a photo, find where to start, plan its crops; the source is never written to.
 
     Args:
         source: a path, or an array or tensor as `images.as_photo` takes it.
@@ -65,17 +85,47 @@ def prepare(source: object, settings: Settings) -> Prepared:
     Raises:
         ImageError: the photo cannot be read or is too small, constant or not finite.
     """
-    start = time.perf_counter()
+    began = time.perf_counter()
     path = source if isinstance(source, (str, os.PathLike)) else None
     photo = as_photo(source) if path is None else read_image(path)
     opened = time.perf_counter()
-    plan = plan_crops(photo.pixels, settings.config, real=settings.real)
-    timings = {"read": opened - start, "prepare": time.perf_counter() - opened}
-    return Prepared(plan, photo.source, photo.notes, timings)
+    starts: Mapping[int, SpectralEstimate] = {}
+    if settings.config.start == "spectral":
+        scales = sorted({2, settings.scale})
+        starts = estimate_spectral_scales(photo.pixels, scales, threads=settings.threads)
+    started = time.perf_counter()
+    plan, notes = _plan(photo.pixels, settings)
+    timings = {
+        "read": opened - began,
+        "spectrum": started - opened,
+        "prepare": time.perf_counter() - started,
+    }
+    return Prepared(plan, photo.source, (*photo.notes, *notes), timings, starts)
+
+
+def _plan(pixels: NDArray[np.generic], settings: Settings) -> tuple[CropPlan | None, list[str]]:
+    """The crops to train on, if any, and what to say of it."""
+    config = settings.config
+    if config.iterations == 0:
+        return None, []
+    least = smallest_side(config, real=settings.real)
+    side = min(pixels.shape[:2])
+    if config.start == "spectral" and side < least:
+        return None, [
+            f"the kernel is the one in closed form: training needs {least} px a side, this photo "
+            f"has {side}"
+        ]
+    return plan_crops(pixels, config, real=settings.real), []
 
 
 def train_batch(
-    photos: Sequence[Prepared], settings: Settings, progress: TrainProgress | None = None
+    photos: Sequence[Prepared],
+    settings: Settings,
+    choice: Choice,
+    progress: TrainProgress | None = None,
+    *,
+    device: str = "cpu",
+    room: Room | None = None,
 ) -> list[Trained]:
     """Train every photo with every seed as one batch.
 
@@ -83,72 +133,124 @@ def train_batch(
 
     Args:
         photos: at least one.
+        choice: of the run's devices.
         progress: called about every 1 % with the iteration and the mean losses; may raise to stop.
+        device: "cpu" or "cuda:<index>", one of these devices.
+        room: on a GPU, how many problems it takes at once. Where memory runs out it is halved and
+            the batch trained in parts.
 
     Returns:
         The runs of each photo, in order.
 
     Raises:
-        TrainingDiverged: the losses of every problem stopped being numbers.
+        TrainingDiverged: the losses of every problem stopped being numbers; of a batch in parts
+            `finish` tells, photo by photo.
         NativeUnavailable: the compiled extension cannot be loaded.
+        DeviceUnavailable: the GPU's memory does not hold a single problem.
     """
     start = time.perf_counter()
-    problems = [trainer.Problem(photo.plan, seed) for photo in photos for seed in settings.seeds]
-    trained = trainer.train(
-        problems,
-        settings.config,
-        device=settings.device,
-        threads=settings.threads,
-        progress=progress,
-    )
+    problems = [
+        trainer.Problem(photo.plan, seed, photo.starts[2].kernel.array if photo.starts else None)
+        for photo in photos
+        if photo.plan is not None
+        for seed in settings.seeds
+    ]
+    notes: tuple[str, ...] = ()
+    trained: list[TrainedKernel] = []
+    if problems and room is None:
+        trained = trainer.train(
+            problems,
+            settings.config,
+            device=device,
+            threads=settings.threads,
+            progress=progress,
+        )
+    elif problems and room is not None:
+        trained, notes = train_in_parts(problems, settings.config, device, room, progress)
     seconds = time.perf_counter() - start
+    left = iter(trained)
     runs = len(settings.seeds)
     return [
-        Trained(photo, trained[runs * i : runs * (i + 1)], seconds)
-        for i, photo in enumerate(photos)
+        Trained(
+            photo,
+            list(itertools.islice(left, 0 if photo.plan is None else runs)),
+            seconds,
+            device,
+            choice,
+            notes,
+        )
+        for photo in photos
     ]
 
 
 def finish(trained: Trained, settings: Settings) -> Estimate:
-    """Turn a photo's trained runs into its kernel.
+    """Turn a photo's trained runs, or its start in closed form, into its kernel.
 
-    Runs that diverged are left out, with a warning.
+    A start in closed form is the kernel: training from there does not make it better, but how far
+    it moves tells how far to trust it (docs/accuracy.md). Runs that diverged are left out, with a
+    warning.
 
     Raises:
         TrainingDiverged: all of them did.
         InputError: a trained kernel cannot be used, such as one that is nowhere positive.
     """
-    start = time.perf_counter()
-    config, photo = settings.config, trained.photo
-    runs = _finite(trained.runs)
-    raw = np.stack([run.kernel for run in runs])
-    kernel_x2, spread = _mean([_usable(kernel, config) for kernel in raw])
-    kernel_x2 = replace(kernel_x2, provenance=_provenance(photo, settings, runs))
-    kernel = kernel_x2 if settings.scale == 2 else kernel_x4(kernel_x2)
+    begin = time.perf_counter()
+    config, photo, starts = settings.config, trained.photo, trained.photo.starts
+    runs = _finite(trained.runs) if trained.runs else []
+    raw = np.stack([run.kernel for run in runs] or [starts[2].kernel.array])
+    expected = None
+    if starts:
+        kernel_x2 = starts[2].kernel
+        moved, spread = _movement(raw, kernel_x2.array)
+        expected = math.hypot(starts[2].quality.expected_error, moved)
+    else:
+        kernel_x2, spread = _mean([_usable(kernel, config) for kernel in raw])
+    provenance = _provenance(photo, settings, runs)
+    kernel_x2 = replace(kernel_x2, provenance=provenance)
+    kernel = kernel_x2
+    if settings.scale == 4:
+        kernel = (
+            replace(starts[4].kernel, provenance=provenance) if starts else kernel_x4(kernel_x2)
+        )
     history: dict[str, NDArray[np.generic]] = {
-        name: np.stack([run.history[name] for run in runs]) for name in runs[0].history
+        name: np.stack([run.history[name] for run in runs]) for name in losses.LOSS_NAMES if runs
     }
-    history["iteration"] = runs[0].iterations
+    history["iteration"] = runs[0].iterations if runs else np.zeros(0, np.int64)
     similar_at = tuple(run.similar_at for run in runs)
     lost = [f"seed {run.seed} diverged and was left out" for run in trained.runs if run.diverged]
-    timings = {**photo.timings, "train": trained.seconds, "finish": time.perf_counter() - start}
+    told = starts[settings.scale].warnings if starts else ()
+    found = findings(kernel_x2, spread, similar_at, config, expected)
+    timings = {**photo.timings, "train": trained.seconds, "finish": time.perf_counter() - begin}
     return Estimate(
         kernel=kernel,
         kernel_x2=kernel_x2,
         raw=raw,
         spread=spread,
+        expected_error=expected,
         history=history,
         diagnostics=Diagnostics(
             timings=timings,
-            warnings=(*photo.notes, *lost, *findings(kernel_x2, spread, similar_at, config)),
+            warnings=(*photo.notes, *lost, *told, *found),
             config=config,
-            seeds=tuple(run.seed for run in runs),
+            seeds=tuple(run.seed for run in runs) or settings.seeds,
             similar_at=similar_at,
             versions=versions(),
-            device=settings.device,
+            device=trained.device,
+            device_choice=trained.choice.facts(trained.notes),
+            spectrum=starts[2].facts() if starts else None,
         ),
         source=photo.source,
     )
+
+
+def _movement(raw: NDArray[np.float64], start: NDArray[np.float64]) -> tuple[float, float | None]:
+    """How far trained kernels are from their start, and from each other, relative to the start."""
+    kernels = raw / raw.sum(axis=(1, 2), keepdims=True)
+    norm = np.linalg.norm(start)
+    mean = kernels.mean(axis=0)
+    moved = float(np.linalg.norm(mean - start) / norm)
+    distances = np.linalg.norm(kernels - mean, axis=(1, 2)) / norm
+    return moved, float(distances.mean()) if len(kernels) > 1 else None
 
 
 def photos_per_batch(seeds: int, threads: int) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +25,7 @@ from kernelgan_fast.runs.photos import failed, find_photos, renamed
 from kernelgan_fast.runs.result import PhotoResult
 
 if TYPE_CHECKING:
-    from kernelgan_fast.runs.batch import Prepared
+    from kernelgan_fast.runs.batch import Prepared, Trained
     from kernelgan_fast.runs.result import Estimate
     from kernelgan_fast.runs.settings import Settings
 
@@ -34,6 +36,10 @@ class _Task:
     name: str
     facts: records.SourceFacts
     prepared: Prepared
+
+    @property
+    def label(self) -> str:
+        return self.photo.name
 
 
 class FolderRun:
@@ -107,7 +113,7 @@ class FolderRun:
 
     def _run(self, clock: Clock) -> Iterator[PhotoResult]:
         # Late, because it loads torch: a wrong path or folder is told without waiting for that.
-        from kernelgan_fast.runs.batch import photos_per_batch
+        from kernelgan_fast.runs.batches import train_photos
 
         yield from self._failures
         pending: list[Path] = []
@@ -117,18 +123,9 @@ class FolderRun:
                 pending.append(photo)
             else:
                 yield finished
-        size = photos_per_batch(len(self.settings.seeds), self.settings.threads)
-        tasks: list[_Task] = []
-        for photo in pending:
-            task = self._prepare(photo)
-            if isinstance(task, PhotoResult):
-                yield task
-                continue
-            tasks.append(task)
-            if len(tasks) == size:
-                yield from self._train(tasks, clock)
-                tasks = []
-        yield from self._train(tasks, clock)
+        jobs = [functools.partial(self._prepare, photo) for photo in pending]
+        with closing(train_photos(jobs, self._finish, self.settings, clock)) as results:
+            yield from results
 
     def _finished_earlier(self, photo: Path) -> PhotoResult | None:
         if not self._resume:
@@ -159,24 +156,16 @@ class FolderRun:
         except (ImageError, OutputError) as error:
             return failed(photo, error)
 
-    def _train(self, tasks: Sequence[_Task], clock: Clock) -> Iterator[PhotoResult]:
-        from kernelgan_fast.runs.batch import finish, train_batch
+    def _finish(self, task: _Task, trained: Trained | TrainingDiverged) -> PhotoResult:
+        from kernelgan_fast.runs.batch import finish
 
-        if not tasks:
-            return
-        report = clock.start([task.photo.name for task in tasks])
         try:
-            trained = train_batch([task.prepared for task in tasks], self.settings, report)
-        except TrainingDiverged as error:
-            yield from (failed(task.photo, error) for task in tasks)
-            return
-        for task, runs in zip(tasks, trained, strict=True):
-            try:
-                estimate = finish(runs, self.settings)
-            except (InputError, TrainingDiverged) as error:
-                yield failed(task.photo, error)
-            else:
-                yield self._write(task, estimate)
+            if isinstance(trained, TrainingDiverged):
+                raise trained
+            estimate = finish(trained, self.settings)
+        except (InputError, TrainingDiverged) as error:
+            return failed(task.photo, error)
+        return self._write(task, estimate)
 
     def _write(self, task: _Task, estimate: Estimate) -> PhotoResult:
         path = self.folder.record_path(task.name)

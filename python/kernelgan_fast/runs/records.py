@@ -68,13 +68,16 @@ def make_record(
         "kernels": {
             f"x{scale}": kernel_facts(kernel) for scale, kernel in sorted(estimate.kernels.items())
         },
+        "expected_error": _numbers(estimate.expected_error),
         "spread": estimate.spread,
         "warnings": list(diagnostics.warnings),
+        "spectrum": diagnostics.spectrum,
         "similar_at": list(diagnostics.similar_at),
         "losses": {name: _numbers(values.tolist()) for name, values in estimate.history.items()},
         "timings": {name: round(seconds, 4) for name, seconds in diagnostics.timings.items()},
         "threads": settings.threads,
         "device": diagnostics.device,
+        "device_choice": dict(diagnostics.device_choice),
         "versions": dict(diagnostics.versions),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ class Diagnostics:
     """How an estimate came about.
 
     Attributes:
-        timings: seconds by stage: read, prepare, train (of the whole batch), finish.
+        timings: seconds by stage: read, spectrum, prepare, train (of the whole batch), finish.
         warnings: what may make the kernel less trustworthy, and what was done to the photo.
         config: the training profile that ran, overrides included.
         seeds: one seed a run, in the order of `Estimate.raw` and `Estimate.history`.
@@ -28,6 +28,10 @@ class Diagnostics:
             the ideal downscaler, or None.
         versions: package, python, torch and numpy.
         device: where it trained.
+        device_choice: what was asked for, why this device was taken, the seconds expected of
+            each that was timed, and notes of what went otherwise than planned.
+        spectrum: what the closed form found at scale 2 (see `spectral.SpectralEstimate`); None
+            where the profile does not start there.
     """
 
     timings: Mapping[str, float]
@@ -37,6 +41,8 @@ class Diagnostics:
     similar_at: tuple[int | None, ...]
     versions: Mapping[str, str]
     device: str
+    device_choice: Mapping[str, object] = field(default_factory=dict)
+    spectrum: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,10 @@ class Estimate:
             kernels, which are aligned because each is centred first.
         kernel_x2: the same at scale 2 (the same object when scale 2 was asked for).
         raw: (K, k, k) float64, the kernel of each seed as trained: not cut, normalised, centred.
+            Of a profile that starts in closed form `kernel` is the start, and these have moved.
+        expected_error: the relative error ‖kernel - truth‖₂ / ‖truth‖₂ at scale 2 to be expected
+            (root mean square), from what the spectrum leaves open and from how far training moved
+            away from the start; None where the profile starts at random.
         spread: mean over the seeds of ‖kernel - mean‖₂ / ‖mean‖₂ at scale 2; None of one seed.
         history: by loss name a (K, R) float array; "iteration" is (R,) int, the iterations kept.
         diagnostics: timings, warnings, config, seeds, versions.
@@ -58,12 +68,15 @@ class Estimate:
     kernel_x2: BlurKernel
     raw: NDArray[np.float64]
     spread: float | None
+    expected_error: float | None
     history: Mapping[str, NDArray[np.generic]]
     diagnostics: Diagnostics
     source: str
 
     def __repr__(self) -> str:
         spread = "" if self.spread is None else f", spread {self.spread:.0%}"
+        if self.expected_error is not None:
+            spread += f", expected error {self.expected_error:.0%}"
         found = len(self.diagnostics.warnings)
         warnings = f", {found} warning{'s' * (found > 1)}" if found else ""
         return f"Estimate({self.source!r}, {self.kernel!r}{spread}{warnings})"

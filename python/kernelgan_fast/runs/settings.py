@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 
 import kernelgan_fast
 from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.errors import ConfigError, DeviceUnavailable
+from kernelgan_fast.errors import ConfigError
+from kernelgan_fast.runs.devices import check_devices
 
 MAX_SEEDS = 100
+METHODS = ("kernelgan", "spectral")
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -24,7 +27,7 @@ class Settings:
         scale: 2 or 4.
         seeds: one seed for each run of a photo.
         real: keep the edges (real photos; synthetic ones lose `config.shave` px a side).
-        device: "cpu"; where training runs.
+        devices: ("auto",), ("cpu",), or the GPUs to train on, as "cuda:<index>".
         threads: CPU threads, at least 1.
     """
 
@@ -32,7 +35,7 @@ class Settings:
     scale: int
     seeds: tuple[int, ...]
     real: bool
-    device: str
+    devices: tuple[str, ...]
     threads: int
 
 
@@ -40,11 +43,13 @@ def make_settings(
     *,
     scale: int = 2,
     profile_or_config: str | TrainConfig = "default",
+    method: str = "kernelgan",
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
     real: bool = False,
     device: str = "auto",
+    devices: str | Sequence[str] | None = None,
     threads: int | None = None,
 ) -> Settings:
     """Check the arguments of `estimate` and resolve them to settings.
@@ -62,14 +67,22 @@ def make_settings(
     if threads is not None and threads < 1:
         raise ConfigError(f"the number of threads (jobs) must be at least 1, got {threads}")
     config = profile(profile_or_config) if isinstance(profile_or_config, str) else profile_or_config
+    if method not in METHODS:
+        raise ConfigError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if iterations is not None:
         config = config.replace(iterations=iterations)
+    if method == "spectral":
+        if iterations:
+            raise ConfigError(
+                f"the method spectral trains nothing, got {iterations} iterations; leave them out"
+            )
+        config = config.replace(start="spectral", iterations=0)
     return Settings(
         config=config,
         scale=scale,
         seeds=tuple(range(seed, seed + seeds)),
         real=real,
-        device=resolve_device(device),
+        devices=check_devices(device, devices),
         threads=threads or available_threads(),
     )
 
@@ -79,26 +92,6 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def resolve_device(device: str) -> str:
-    """The device that a request means.
-
-    Args:
-        device: "auto", "cpu" or "cuda".
-
-    Raises:
-        ConfigError: not one of the three.
-        DeviceUnavailable: "cuda"; this version trains on the CPU only.
-    """
-    if device in ("auto", "cpu"):
-        return "cpu"
-    if device == "cuda" or device.startswith("cuda:"):
-        raise DeviceUnavailable(
-            f"device must be one this version can train on, got {device!r}: its CUDA kernels are "
-            "not part of this version yet; use --device cpu (or auto)"
-        )
-    raise ConfigError(f"device must be auto, cpu or cuda, got {device!r}")
 
 
 def versions() -> dict[str, str]:
