@@ -70,7 +70,7 @@ def test_the_module_runs_too() -> None:
         (["estimate", "a.png", "--scale", "3"], "choose from"),
         (["estimate", "a.png", "--seed", "x"], "invalid int value"),
         (["estimate", "a.png", "--profile", "papr"], "did you mean 'paper'?"),
-        (["estimate", "a.png", "--iterations", "0"], "iterations must be"),
+        (["estimate", "a.png", "--iterations", "-1"], "iterations must be"),
         (["estimate", "a.png", "--jobs", "0"], "at least 1, got 0"),
         (["estimate", "a.png", "--seeds", "0"], "seeds must be 1 to 100"),
         (["estimate", "a.png", "--formats", "npy,matt"], "did you mean mat?"),
