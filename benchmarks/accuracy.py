@@ -35,7 +35,7 @@ class Errors(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET")
-    parser.add_argument("--profiles", default="fast,default", metavar="LIST")
+    parser.add_argument("--profiles", default="default", metavar="LIST")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seeds", default="0", metavar="LIST", help="each a run of its own")
     parser.add_argument("--out", type=Path, help="write the JSON here too")

@@ -87,13 +87,13 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--profile",
         default="default",
         metavar="NAME",
-        help="default; fast (no training); paper (as published); mended (its faults mended)",
+        help="default (no training); paper (as published); mended (its faults mended); fast",
     )
     what.add_argument(
         "--method",
         choices=("kernelgan", "spectral"),
         default="kernelgan",
-        help="spectral: in closed form from the photo's spectrum, without training",
+        help="kernelgan trains as the profile says; spectral never does",
     )
     what.add_argument("--iterations", type=int, metavar="N", help="instead of the profile's number")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
