@@ -90,11 +90,10 @@ void crops_are_the_cpus(int size, float noise, bool by_threads) {
   const CropSizes sizes{problems, 3, size, 1, 11, noise};
   const Launch launch = crop_launch(problems, steps);
   EXPECT(test::fits_all(launch));
-  int64_t bounds[2][2];
-  test::run_blocks(by_threads, launch, [&](auto& team, int64_t block, int, void*) {
+  test::run_blocks(by_threads, launch, [&](auto& team, int64_t block, int, void* shared) {
     const int64_t n = block % problems;
     sample_crop(team, sizes, photos.table.photo[n], n, block / problems, seeds.data(), mine.at(),
-                mine_at.data(), bounds);
+                mine_at.data(), static_cast<int64_t (*)[2]>(shared));
   });
   EXPECT(mine_at == corners);
   EXPECT_NEAR(test::distance(mine, crops), 0, 1e-6);

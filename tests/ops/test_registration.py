@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cases import CASES
+from kernelgan_fast import _native
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.ops import native
 
@@ -103,3 +104,25 @@ def test_strided_tensors_cost_a_copy_not_an_error() -> None:
     kernel = torch.randn(2, 5, 5).transpose(1, 2)
     out = native.downscale_crops(crops, kernel)
     assert torch.equal(out, native.downscale_crops(crops.contiguous(), kernel.contiguous()))
+
+
+class AttributesOnly:
+    """A tensor of a torch that is too old for DLPack's exchange table."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._tensor = tensor
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("data_ptr", "shape", "dtype", "is_contiguous", "is_cuda", "get_device"):
+            return getattr(self._tensor, name)
+        raise AttributeError(name)
+
+
+def test_tensors_of_an_older_torch_are_read_by_their_attributes() -> None:
+    crops, kernel = torch.randn(2, 3, 9, 9), torch.randn(2, 3, 3)
+    out = torch.empty(2, 3, 4, 4)
+    _native.downscale_crops_forward(*map(AttributesOnly, (crops, kernel, out)))
+    assert torch.equal(out, native.downscale_crops(crops, kernel))
+    strided = AttributesOnly(torch.randn(2, 3, 3).transpose(1, 2))
+    with pytest.raises(InputError, match="kernel must be contiguous"):
+        _native.downscale_crops_forward(crops, strided, out)

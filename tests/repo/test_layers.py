@@ -54,6 +54,7 @@ MAY_IMPORT = {
         "package",
     },
     "gan": {"config", "crops", "errors", "ops"},
+    "recurrence": {"errors", "kernels", "kernels.blur_kernel"},
     "spectral": {"errors", "kernels", "kernels.blur_kernel"},
     "kernels": {"config", "errors", "files", "kernels.blur_kernel", "ops"},
     "crops": {"config", "errors", "ops"},

@@ -8,11 +8,10 @@ namespace {
 __global__ void __launch_bounds__(crop_threads)
     crop_kernel(PhotoTable table, int64_t first_problem, int photos, CropSizes sizes,
                 const int64_t* seeds, float* crops, int64_t* corners) {
-  __shared__ int64_t bounds[2][2];
   BlockTeam team;
   const int slot = static_cast<int>(blockIdx.x % photos);
   sample_crop(team, sizes, table.photo[slot], first_problem + slot, blockIdx.x / photos, seeds,
-              crops, corners, bounds);
+              crops, corners, shared_memory<int64_t[2]>());
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ inline Launch crop_launch(int64_t photos, int64_t steps) {
   Launch launch;
   launch.blocks_x = photos * steps;
   launch.threads = crop_threads;
+  launch.shared_bytes = 4 * sizeof(int64_t);  // the search's two pairs of bounds
   return launch;
 }
 
