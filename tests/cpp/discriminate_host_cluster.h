@@ -4,40 +4,16 @@
 #pragma once
 
 #include <algorithm>
-#include <condition_variable>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <random>
 #include <thread>
 #include <vector>
 
+#include "barrier.h"
+
 namespace kgf::test {
-
-class Barrier {
- public:
-  explicit Barrier(int count) : count_(count) {}
-
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const long round = round_;
-    if (++arrived_ == count_) {
-      arrived_ = 0;
-      ++round_;
-      all_here_.notify_all();
-    } else {
-      all_here_.wait(lock, [&] { return round_ != round; });
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_here_;
-  const int count_;
-  int arrived_ = 0;
-  long round_ = 0;
-};
 
 template <class T>
 struct HostRank {

@@ -1,39 +1,14 @@
 // Runs the blocks of a launch on the host, by one thread in a shuffled order and by several at once.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "barrier.h"
 #include "core/launch.h"
 #include "core/team.h"
 
 namespace kgf::test {
-
-class Barrier {
- public:
-  explicit Barrier(int count) : count_(count) {}
-
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const int64_t round = round_;
-    if (++waiting_ == count_) {
-      waiting_ = 0;
-      ++round_;
-      all_here_.notify_all();
-    } else {
-      all_here_.wait(lock, [&] { return round_ != round; });
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable all_here_;
-  const int count_;
-  int waiting_ = 0;
-  int64_t round_ = 0;
-};
 
 // One thread of a team of real ones: a sync that is missing shows under the thread sanitizer.
 class ThreadTeam {

@@ -99,13 +99,7 @@ class BlurKernel:
     @property
     def widths(self) -> Widths:
         """Standard deviations along the main axes; 0 where negative lobes outweigh the rest."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        minor, major = (math.sqrt(max(float(value), 0.0)) for value in values)
-        row, col = (float(part) for part in vectors[:, 1])
-        if math.isclose(minor, major, rel_tol=1e-9):
-            return Widths(major, minor, 0.0)
-        angle = math.degrees(math.atan2(-row, col))  # rows grow downwards
-        return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
+        return widths_of(self.covariance)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BlurKernel):
@@ -126,6 +120,17 @@ class BlurKernel:
             f"BlurKernel({self.size}x{self.size}, scale={self.scale}, "
             f"sigma {major:.2f} x {minor:.2f} px at {round(angle)} degrees)"
         )
+
+
+def widths_of(covariance: NDArray[np.float64]) -> Widths:
+    """Standard deviations along the main axes of a (2, 2) covariance in px², order (row, col)."""
+    values, vectors = np.linalg.eigh(covariance)
+    minor, major = (math.sqrt(max(float(value), 0.0)) for value in values)
+    row, col = (float(part) for part in vectors[:, 1])
+    if math.isclose(minor, major, rel_tol=1e-9):
+        return Widths(major, minor, 0.0)
+    angle = math.degrees(math.atan2(-row, col))  # rows grow downwards
+    return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
 
 
 def _checked_array(values: Any) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.kernels.blur_kernel import BlurKernel, Widths
+from kernelgan_fast.kernels.blur_kernel import BlurKernel, Widths, widths_of
 from kernelgan_fast.spectral.blocks import BlockSpectrum, block_spectrum
 from kernelgan_fast.spectral.fit import (
     Expected,
@@ -95,11 +95,7 @@ class SpectralEstimate:
     @property
     def widths(self) -> Widths:
         """Standard deviations of `covariance` along its axes in HR px, and the angle."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        row, col = (float(part) for part in vectors[:, 1])
-        angle = math.degrees(math.atan2(-row, col))  # rows grow downwards
-        major, minor = math.sqrt(float(values[1])), math.sqrt(float(values[0]))
-        return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
+        return widths_of(self.covariance)
 
     def facts(self) -> dict[str, object]:
         """What a record keeps of it."""
