@@ -15,13 +15,11 @@ import numpy as np
 
 from kernelgan_fast.crops import CropPlan, plan_crops, smallest_side
 from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.gan import losses, trainer
 from kernelgan_fast.images import as_photo, read_image
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.kernels.postprocess import kernel_x4, postprocess
 from kernelgan_fast.runs.devices import Choice
 from kernelgan_fast.runs.findings import findings
-from kernelgan_fast.runs.parts import train_in_parts
 from kernelgan_fast.runs.result import Diagnostics, Estimate
 from kernelgan_fast.runs.settings import Settings, versions
 from kernelgan_fast.spectral import SpectralEstimate, estimate_spectral_scales
@@ -149,24 +147,10 @@ def train_batch(
         DeviceUnavailable: the GPU's memory does not hold a single problem.
     """
     start = time.perf_counter()
-    problems = [
-        trainer.Problem(photo.plan, seed, photo.starts[2].kernel.array if photo.starts else None)
-        for photo in photos
-        if photo.plan is not None
-        for seed in settings.seeds
-    ]
-    notes: tuple[str, ...] = ()
     trained: list[TrainedKernel] = []
-    if problems and room is None:
-        trained = trainer.train(
-            problems,
-            settings.config,
-            device=device,
-            threads=settings.threads,
-            progress=progress,
-        )
-    elif problems and room is not None:
-        trained, notes = train_in_parts(problems, settings.config, device, room, progress)
+    notes: tuple[str, ...] = ()
+    if any(photo.plan is not None for photo in photos):
+        trained, notes = _train(photos, settings, progress, device, room)
     seconds = time.perf_counter() - start
     left = iter(trained)
     runs = len(settings.seeds)
@@ -181,6 +165,32 @@ def train_batch(
         )
         for photo in photos
     ]
+
+
+def _train(
+    photos: Sequence[Prepared],
+    settings: Settings,
+    progress: TrainProgress | None,
+    device: str,
+    room: Room | None,
+) -> tuple[list[TrainedKernel], tuple[str, ...]]:
+    # Late, because they load torch, which takes longer than a kernel in closed form.
+    from kernelgan_fast.gan import trainer
+    from kernelgan_fast.runs.parts import train_in_parts
+
+    config = settings.config
+    problems = [
+        trainer.Problem(photo.plan, seed, photo.starts[2].kernel.array if photo.starts else None)
+        for photo in photos
+        if photo.plan is not None
+        for seed in settings.seeds
+    ]
+    if room is not None:
+        return train_in_parts(problems, config, device, room, progress)
+    trained = trainer.train(
+        problems, config, device=device, threads=settings.threads, progress=progress
+    )
+    return trained, ()
 
 
 def finish(trained: Trained, settings: Settings) -> Estimate:
@@ -213,7 +223,8 @@ def finish(trained: Trained, settings: Settings) -> Estimate:
             replace(starts[4].kernel, provenance=provenance) if starts else kernel_x4(kernel_x2)
         )
     history: dict[str, NDArray[np.generic]] = {
-        name: np.stack([run.history[name] for run in runs]) for name in losses.LOSS_NAMES if runs
+        name: np.stack([run.history[name] for run in runs])
+        for name in (runs[0].history if runs else ())
     }
     history["iteration"] = runs[0].iterations if runs else np.zeros(0, np.int64)
     similar_at = tuple(run.similar_at for run in runs)
