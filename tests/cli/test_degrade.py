@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from quick import environment, write_photo
 
+from kernelgan_fast import images
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.errors import OutputError
-from kernelgan_fast.evaluation import png
 
 
 @pytest.fixture(autouse=True)
@@ -129,14 +129,14 @@ def test_a_disk_that_fills_up_ends_the_run(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = png.save_png
+    real = images.save_png
 
     def save_png(pixels: object, path: Path) -> None:
         if path.stem == fails_at:
             raise OutputError(f"cannot write {path}: the disk is full")
         real(pixels, path)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(png, "save_png", save_png)
+    monkeypatch.setattr(images, "save_png", save_png)
     assert degrade("in") == code
     err = capsys.readouterr().err
     assert "the disk is full" in err and f"{kept} of 3 photos done" in err and "--resume" in err
@@ -149,12 +149,12 @@ def test_a_disk_that_fills_up_ends_the_run(
 def test_a_stopped_run_keeps_what_is_done(number: int, code: int, word: str) -> None:
     program = (
         "import os, signal, sys\n"
-        "from kernelgan_fast.evaluation import png\n"
-        "real = png.save_png\n"
+        "from kernelgan_fast import images\n"
+        "real = images.save_png\n"
         "def save_png(pixels, path):\n"
         f"    if path.stem == 'b': os.kill(os.getpid(), {int(number)})\n"
         "    real(pixels, path)\n"
-        "png.save_png = save_png\n"
+        "images.save_png = save_png\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from kernelgan_fast.cli.main import main\n"
         "sys.exit(main(['degrade', 'in']))"

@@ -12,8 +12,9 @@ import pytest
 from quick import write_photo
 from scipy.io import loadmat
 
+from kernelgan_fast import images
 from kernelgan_fast.errors import InputError, OutputError
-from kernelgan_fast.evaluation import png, shapes
+from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.evaluation.blur_laws import draw, generator
 from kernelgan_fast.evaluation.degradation import degrade
 from kernelgan_fast.images import read_image
@@ -159,7 +160,7 @@ def test_a_folder_that_cannot_be_made(photos: Path, tmp_path: Path) -> None:
 def test_a_photo_cut_short_leaves_nothing(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    real = png.save_png
+    real = images.save_png
 
     def save_png(pixels: Any, path: Path) -> None:
         if path.name == "b.png":
@@ -168,7 +169,7 @@ def test_a_photo_cut_short_leaves_nothing(
 
     out = tmp_path / "out"
     list(make(photos, out).results())  # an earlier run's files go too
-    monkeypatch.setattr(png, "save_png", save_png)
+    monkeypatch.setattr(images, "save_png", save_png)
     with pytest.raises(error, match="no space left"):
         list(make(photos, out, seed=1).results())
     assert sorted(os.listdir(out / "lr_x2")) == ["a.png", "c.png"]
@@ -192,7 +193,7 @@ def test_progress_counts_photos(photos: Path, tmp_path: Path) -> None:
 
 def test_deep_photos_and_jpeg_are_told(tmp_path: Path) -> None:
     deep = np.random.default_rng(0).integers(0, 65536, (30, 30, 3)).astype(np.uint16)
-    png.save_png(deep, tmp_path / "a.png")
+    images.save_png(deep, tmp_path / "a.png")
     for jpeg, told in ((None, 0), (90, 1)):
         (result,) = make(tmp_path / "a.png", tmp_path / f"{jpeg}", jpeg=jpeg).results()
         warnings = result.summary["warnings"]

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kernelgan_fast.cli.arguments import add_output, add_photos
 from kernelgan_fast.cli.session import EXIT_CODES, Session
 from kernelgan_fast.errors import InputError
 
@@ -46,12 +47,7 @@ DEFAULT_OUT = "kernelgan_lr"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="PHOTO",
-        help='files, folders, or patterns such as "shots/*.png"',
-    )
+    add_photos(parser)
     what = parser.add_argument_group("what to make")
     what.add_argument("--law", default="div2krk", metavar="LAW", help="default div2krk")
     what.add_argument(
@@ -71,19 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="white noise of standard deviation S, in grey levels of 255",
     )
     what.add_argument("--jpeg", type=int, metavar="Q", help="JPEG of quality Q, 1 to 95, 4:2:0")
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--out", default=DEFAULT_OUT, metavar="DIR", help=f"folder, default ./{DEFAULT_OUT}"
-    )
-    output.add_argument(
-        "--resume",
-        action="store_true",
-        help="leave out photos that are done with these settings",
-    )
-    output.add_argument("--quiet", action="store_true", help="no progress and no notes on stderr")
-    output.add_argument(
-        "--json", action="store_true", help="one JSON document on stdout instead of lines"
-    )
+    add_output(parser, DEFAULT_OUT)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -108,12 +92,11 @@ class _Session(Session):
         return f"law {self.args.law}, scale {self.args.scale}, seed {self.args.seed}{noise}{jpeg}"
 
     def line(self, result: PhotoResult) -> str:
+        from kernelgan_fast.runs.findings import told_widths
+
         facts = result.summary["kernel"]
         assert isinstance(facts, Mapping)
-        widths = f"{facts['width_major']:.2f} x {facts['width_minor']:.2f} px"
-        return (
-            f"{result.source}  widths {widths} at {facts['angle']:.0f} deg  {self.files(result)[0]}"
-        )
+        return f"{result.source}  widths {told_widths(facts)}  {self.files(result)[0]}"
 
     def details(self, result: PhotoResult) -> dict[str, object]:
         return {name: result.summary[name] for name in ("kernel", "parameters", "size", "warnings")}

@@ -8,22 +8,14 @@ degradation.json     how each photo was made, by name and scale
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import datetime, timezone
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kernelgan_fast.errors import InputError, OutputError
-from kernelgan_fast.runs import records
-from kernelgan_fast.runs.clock import Progress
-from kernelgan_fast.runs.outputs import OutputFolder
-from kernelgan_fast.runs.photos import failed, find_photos, renamed
-from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
 from kernelgan_fast.runs.settings import versions
 
 if TYPE_CHECKING:
@@ -119,26 +111,18 @@ def degrade_settings(
     return DegradeSettings(law, scale, seed, noise, jpeg, {}, lambda name: kernel, content)
 
 
-class DegradeRun:
-    """Make LR photos of many HR photos.
-
-    A photo that cannot be used is reported and the others go on; a folder that can no longer be
-    written to ends the run.
+class DegradeRun(RecordedRun):
+    """Make LR photos of many HR photos; see `RecordedRun`.
 
     Args:
         inputs: files, folders and glob patterns.
         out: the folder to write to; made if it is not there.
         settings: as `degrade_settings` makes them.
         resume: leave out photos that an earlier run made with the same settings.
-
-    Attributes:
-        settings, folder: how, and where to.
-        photos: the photos found, each with the name its files get.
-        notices: what the user should know before the run starts.
-
-    Raises:
-        OutputError: the folder cannot be used, or holds LR photos of another program.
     """
+
+    format = FORMAT
+    record_name = RECORD
 
     def __init__(
         self,
@@ -149,135 +133,57 @@ class DegradeRun:
         resume: bool = False,
     ) -> None:
         self.settings = settings
-        self._resume = resume
-        self.photos, self._failures, _ = find_photos(inputs)
-        self.notices = renamed(self.photos)
-        self.folder = OutputFolder(out)
-        self._record = self.folder.path / RECORD
-        self._made = self._earlier()
-        self._began = time.perf_counter()
+        self.key = f"x{settings.scale}"
+        super().__init__(inputs, out, resume=resume)
 
-    def __len__(self) -> int:
-        return len(self.photos) + len(self._failures)
+    def files(self, name: str) -> tuple[Path, Path]:
+        """The LR photo and the kernel."""
+        scale, folder = self.settings.scale, self.folder.path
+        return folder / f"lr_x{scale}" / f"{name}.png", folder / f"gt_k_x{scale}" / f"{name}.mat"
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run was made."""
-        return time.perf_counter() - self._began
+    def request(self, name: str) -> Mapping[str, object]:
+        """What decides an LR photo besides the photo."""
+        return self.settings.request()
 
-    def results(self, progress: Progress | None = None) -> Generator[PhotoResult, None, None]:
-        """Run; each photo's result is handed out as soon as its files are written.
-
-        Args:
-            progress: called before each photo; may raise to stop.
+    def make(self, photo: Path, name: str, report: Report) -> Made:
+        """Read a photo and make the LR photo of it.
 
         Raises:
-            OutputError: a file could not be written; finished photos stay.
-            NativeUnavailable: the compiled extension cannot be loaded.
+            ImageError: the photo cannot be used.
         """
-        try:
-            yield from self._failures
-            yield from self._run(progress)
-        finally:
-            self.folder.remove_if_unused()
-
-    def _run(self, progress: Progress | None) -> Iterator[PhotoResult]:
-        pending = []
-        for photo, name in self.photos.items():
-            entry = self._still_holds(photo, name)
-            if entry is None:
-                pending.append((photo, name))
-            else:
-                yield PhotoResult(photo, "skipped", self._record, entry, None, None)
-        for index, (photo, name) in enumerate(pending):
-            if progress is not None:
-                progress(self._event(photo, index, len(pending)))
-            yield self._degrade(photo, name)
-
-    def _event(self, photo: Path, index: int, pending: int) -> ProgressEvent:
-        elapsed = self.elapsed
-        return ProgressEvent(
-            photos_done=len(self) - pending + index,
-            photos_total=len(self),
-            iteration=0,
-            iterations=0,
-            losses={},
-            elapsed=elapsed,
-            remaining=elapsed / index * (pending - index) if index else None,
-            batch=(photo.name,),
-        )
-
-    def _degrade(self, photo: Path, name: str) -> PhotoResult:
         from kernelgan_fast.evaluation import blur_laws
         from kernelgan_fast.evaluation.degradation import degrade
-        from kernelgan_fast.images import read_image
-
-        settings = self.settings
-        try:
-            facts = records.source_facts(photo)
-            hr = read_image(photo)
-            kernel = settings.kernel_of(name)
-            random = blur_laws.generator(settings.seed, "noise", str(settings.scale), name)
-            lr = degrade(
-                hr,
-                kernel.array,
-                settings.scale,
-                noise=settings.noise,
-                jpeg=settings.jpeg,
-                random=random,
-            )
-        except InputError as error:
-            return failed(photo, error)
-        notes = [*hr.notes, *kernel.notes]
-        if settings.jpeg is not None and hr.pixels.dtype.kind == "f":
-            notes.append("JPEG has 8 bits a channel, so its LR photo has no more")
-        return self._write(photo, name, facts, kernel, lr, notes)
-
-    def _write(
-        self,
-        photo: Path,
-        name: str,
-        facts: records.SourceFacts,
-        kernel: TrueKernel,
-        lr: Any,
-        notes: list[str],
-    ) -> PhotoResult:
-        from kernelgan_fast.evaluation.png import save_png
+        from kernelgan_fast.images import read_image, save_png
         from kernelgan_fast.kernels import store
         from kernelgan_fast.runs.findings import kernel_facts
 
-        key = f"x{self.settings.scale}"
-        files = self._files(name)
-        # The record goes first and without the photo, so that it never tells of files that are
-        # not there or not those; the photo is added when its files are whole.
-        self._made.setdefault(name, {}).pop(key, None)
-        self._save_record()
+        settings = self.settings
+        hr = read_image(photo)
+        kernel = settings.kernel_of(name)
+        lr = degrade(
+            hr,
+            kernel.array,
+            settings.scale,
+            noise=settings.noise,
+            jpeg=settings.jpeg,
+            random=blur_laws.generator(settings.seed, "noise", str(settings.scale), name),
+        )
+        notes = [*hr.notes, *kernel.notes]
+        if settings.jpeg is not None and hr.pixels.dtype.kind == "f":
+            notes.append("JPEG has 8 bits a channel, so its LR photo has no more")
         true = self._normalised(kernel, photo)
-        try:
-            for file in files:
-                self._make_folder(file.parent)
-            store.save(true, files[1])
-            save_png(lr, files[0])
-        except BaseException:  # Ctrl-C too
-            for file in files:
-                with suppress(OSError):  # there is already an error to tell
-                    file.unlink(missing_ok=True)
-            raise
-        entry: dict[str, object] = {
-            "source": asdict(facts),
-            "request": self.settings.request(),
+        facts = {
             "parameters": dict(kernel.parameters),
             "kernel": kernel_facts(true),
             "sum": round(float(kernel.array.sum()), 9),
             "size": [lr.shape[1], lr.shape[0]],
-            "files": [str(file.relative_to(self.folder.path)) for file in files],
-            "warnings": notes,
-            "versions": versions(),
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
-        self._made[name][key] = entry
-        self._save_record()
-        return PhotoResult(photo, "done", self._record, entry, None, None)
+        small, stored = self.files(name)
+        writers: dict[Path, Callable[[Path], None]] = {
+            small: lambda file: save_png(lr, file),
+            stored: lambda file: store.save(true, file),
+        }
+        return Made(writers, facts, notes)
 
     def _normalised(self, kernel: TrueKernel, photo: Path) -> BlurKernel:
         from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -285,58 +191,6 @@ class DegradeRun:
         provenance = {"law": self.settings.law, "photo": photo.name, **kernel.parameters}
         array = kernel.array / kernel.array.sum()
         return BlurKernel(array, self.settings.scale, provenance=provenance)
-
-    def _files(self, name: str) -> tuple[Path, Path]:
-        """The LR photo and the kernel."""
-        scale, folder = self.settings.scale, self.folder.path
-        return folder / f"lr_x{scale}" / f"{name}.png", folder / f"gt_k_x{scale}" / f"{name}.mat"
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            reason = error.strerror or error
-            raise OutputError(f"cannot make the folder {folder}: {reason}") from error
-
-    def _earlier(self) -> dict[str, dict[str, Any]]:
-        """What earlier runs made, from their record; a folder of other making is refused."""
-        path, scale = self._record, self.settings.scale
-        if not path.exists():
-            for folder in (self.folder.path / f"lr_x{scale}", self.folder.path / f"gt_k_x{scale}"):
-                if folder.is_dir() and any(folder.iterdir()):
-                    raise OutputError(
-                        f"{folder} holds files that no {RECORD} beside it tells of; they are not "
-                        "replaced: choose another folder with --out"
-                    )
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            content = {}
-        made = content.get("photos") if isinstance(content, dict) else None
-        if not isinstance(made, dict) or content.get("format") != FORMAT:
-            raise OutputError(
-                f"{path} exists and is not a record of this program: move it away or choose "
-                "another folder with --out"
-            )
-        return made
-
-    def _save_record(self) -> None:
-        kept = {name: scales for name, scales in sorted(self._made.items()) if scales}
-        records.write_record(self._record, {"format": FORMAT, "photos": kept})
-
-    def _still_holds(self, photo: Path, name: str) -> Mapping[str, object] | None:
-        entry: dict[str, Any] | None = self._made.get(name, {}).get(f"x{self.settings.scale}")
-        if not self._resume or entry is None:
-            return None
-        try:
-            facts = records.source_facts(photo)
-        except InputError:
-            return None  # told when it is read
-        same = entry["source"]["sha256"] == facts.sha256
-        asked = json.loads(json.dumps(self.settings.request()))
-        there = all(file.is_file() for file in self._files(name))
-        return entry if same and entry["request"] == asked and there else None
 
 
 def _names_a_file(law: str) -> bool:

@@ -1,4 +1,4 @@
-"""Arrays and tensors as photos; files are in test_images.py."""
+"""Arrays and tensors as photos; files are in test_reading.py."""
 
 from __future__ import annotations
 

@@ -10,8 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError, OutputError
-from kernelgan_fast.evaluation.png import save_png
-from kernelgan_fast.images import read_image
+from kernelgan_fast.images import read_image, save_png
 
 
 def test_eight_bits(pixels: NDArray[Any], tmp_path: Path) -> None:

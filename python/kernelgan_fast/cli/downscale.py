@@ -1,0 +1,120 @@
+"""`kernelgan-fast downscale`: photos in, smaller photos out, by kernels of your choice."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from kernelgan_fast.cli.arguments import add_output, add_photos
+from kernelgan_fast.cli.session import EXIT_CODES, Session
+
+if TYPE_CHECKING:
+    from kernelgan_fast.runs.downscaling import DownscaleRun
+    from kernelgan_fast.runs.result import PhotoResult
+
+HELP = "make photos smaller by a kernel, or LR-HR pairs to train with"
+DESCRIPTION = """\
+Make photos smaller by a kernel and write, for a photo called NAME, into the
+output folder:
+
+  NAME_x2.png        the small photo
+  downscale.json     how each was made: kernel, seed, versions
+
+With --pairs, for training super-resolution:
+
+  HR/NAME.png        the photo, cropped to a multiple of the scale
+  LR/NAME.png        the small photo
+  kernels/NAME.mat   the kernel that made it (variable "Kernel")
+
+Kernels:
+  FILE               .mat, .npy or .json; FILE:INDEX of several
+  DIR                a folder of such files, such as `kernelgan-fast estimate`
+                     writes; each photo draws one, by seed and name
+  estimate           each photo's own, by the profile default
+  bicubic            the antialiased bicubic kernel
+
+8 and 16 bits a channel, grey, alpha, colour profile and EXIF data are kept.
+Values are rounded to the nearest level. Alpha goes through the same kernel.
+"""
+EPILOG = f"""\
+{EXIT_CODES}
+examples:
+  kernelgan-fast downscale photo.png --kernel k.mat
+  kernelgan-fast downscale photos/ --kernel estimate --scale 4 --out small
+  kernelgan-fast downscale hr/ --kernel kernels/ --pairs --out train
+"""
+DEFAULT_OUT = "kernelgan_small"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    add_photos(parser)
+    what = parser.add_argument_group("what to make")
+    what.add_argument(
+        "--kernel",
+        required=True,
+        metavar="KERNEL",
+        help="a file, a folder of files, estimate or bicubic",
+    )
+    what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
+    what.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of draws and noise, default 0"
+    )
+    what.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="white noise of standard deviation S, in grey levels of 255",
+    )
+    what.add_argument(
+        "--pairs", action="store_true", help="write HR/, LR/ and kernels/, to train with"
+    )
+    output = add_output(parser, DEFAULT_OUT)
+    output.add_argument(
+        "--format",
+        choices=("png", "jpg", "webp", "tif", "bmp"),
+        default="png",
+        help="of the photos written, default png",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
+    from kernelgan_fast.runs.downscaling import DownscaleRun, downscale_settings
+
+    settings = downscale_settings(
+        kernel=args.kernel,
+        scale=args.scale,
+        seed=args.seed,
+        noise=args.noise,
+        suffix=args.format,
+        pairs=args.pairs,
+    )
+    return _Session(args, DownscaleRun(args.inputs, args.out, settings, resume=args.resume)).run()
+
+
+class _Session(Session):
+    def __init__(self, args: argparse.Namespace, downscale_run: DownscaleRun) -> None:
+        super().__init__(args, downscale_run)
+        self._settings = downscale_run.settings
+
+    def plan(self) -> str:
+        noise = f", noise {self.args.noise:g}" if self.args.noise else ""
+        pairs = ", as pairs" if self.args.pairs else ""
+        label = self._settings.kernels.label
+        return f"by {label}, scale {self.args.scale}, seed {self.args.seed}{noise}{pairs}"
+
+    def line(self, result: PhotoResult) -> str:
+        before, after = (_sides(result.summary[key]) for key in ("size_before", "size"))
+        by = result.summary["applied"]
+        return f"{result.source}  {before} to {after} px by {by}  {self.files(result)[0]}"
+
+    def details(self, result: PhotoResult) -> dict[str, object]:
+        names = ("applied", "kernel", "size_before", "size", "warnings")
+        return {name: result.summary[name] for name in names}
+
+
+def _sides(size: object) -> str:
+    assert isinstance(size, list)
+    return f"{size[0]} x {size[1]}"

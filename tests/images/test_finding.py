@@ -1,0 +1,51 @@
+"""Files, folders and patterns; reading them is in test_reading.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kernelgan_fast.errors import ImageError
+from kernelgan_fast.images import find_images
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "sub").mkdir()
+    for name in ("b.png", "a.JPG", "c.txt", ".hidden.png", "sub/d.tiff", "weird[1].bmp"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "folder.png").mkdir()
+    return tmp_path
+
+
+def names(paths: list[Path], root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "found"),
+    [
+        (["."], ["a.JPG", "b.png", "weird[1].bmp"]),
+        (["*.png"], ["b.png"]),
+        (["**/*"], ["a.JPG", "b.png", "sub/d.tiff", "weird[1].bmp"]),
+        (["sub", "b.png", "./b.png", "sub/../b.png"], ["b.png", "sub/d.tiff"]),
+        (["c.txt"], ["c.txt"]),
+        (["weird[1].bmp"], ["weird[1].bmp"]),
+    ],
+)
+def test_files_folders_and_patterns(tree: Path, inputs: list[str], found: list[str]) -> None:
+    assert names(find_images([tree / item for item in inputs]), tree) == found
+    assert names(find_images([str(tree / item) for item in reversed(inputs)]), tree) == found
+
+
+@pytest.mark.parametrize("item", ["missing.png", "missing/*.png", "*.txt", "folder.png"])
+def test_an_input_without_images_is_named(tree: Path, item: str) -> None:
+    with pytest.raises(ImageError, match="no image found there") as caught:
+        find_images([tree / "b.png", tree / item])
+    assert str(tree / item) in str(caught.value)
+
+
+def test_no_input_at_all() -> None:
+    with pytest.raises(ImageError, match="no photo was given"):
+        find_images([])
