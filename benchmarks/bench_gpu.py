@@ -79,8 +79,10 @@ def ceilings() -> dict[str, Any]:
     source, target = (torch.rand(length, device=DEVICE) for _ in range(2))
     copy = repeat_on_gpu(lambda: target.copy_(source), calls=5)["replayed"]["median"]
     card = torch.cuda.get_device_properties(0)
-    clock = str(gpu().get("clocks.max.sm", "")).split(" ")[0]
-    sheet = peak(card.multi_processor_count, (card.major, card.minor), float(clock or 0))
+    clock = str(gpu().get("clocks.max.sm", "")).split(" ")[0]  # "1980 MHz", on some cards "[N/A]"
+    sheet = None
+    if clock.isdecimal():
+        sheet = peak(card.multi_processor_count, (card.major, card.minor), float(clock))
     return {
         "flops": 2 * size**3 / product,
         "bandwidth": 2 * 4 * length / copy,

@@ -74,6 +74,18 @@ def test_fit_to_composes_to_the_kernels() -> None:
     assert torch.equal(*fitted)
 
 
+def test_fit_to_some_of_the_problems() -> None:
+    kernels = torch.stack([gaussian(1.7, 1.2), gaussian(2.5, 0.8)])
+    generator = Generator(3, CONFIG)
+    before = generator.weights.detach().clone()
+    generator.fit_to(kernels, problems=[2, 0])
+    assert torch.equal(generator.weights[1], before[1])
+    for index, kernel in ((2, kernels[0]), (0, kernels[1])):
+        alone = Generator(1, CONFIG, seeds=[index])
+        alone.fit_to(kernel)
+        assert torch.equal(generator.weights[index], alone.weights[0])
+
+
 def test_fit_to_leaves_a_start_that_can_be_trained() -> None:
     """An Adam step, all weights by the learning rate, moves the kernel by a part of itself only."""
     generator = Generator(1, CONFIG)

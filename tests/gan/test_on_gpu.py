@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,29 @@ def test_a_graph_gives_the_bits_of_its_kernels_queued_one_by_one(
     assert_same(replayed, trained(problems, config, graph.cuda_graph))
 
 
-def test_a_problem_does_not_depend_on_its_batch(problems: list[Problem]) -> None:
+@pytest.mark.parametrize("start", [None, losses.ideal_kernel(13).numpy()])
+def test_a_problem_does_not_depend_on_its_batch(start: Any, problems: list[Problem]) -> None:
+    problems = [dataclasses.replace(problem, start=start) for problem in problems]
     config = profile("mended").replace(iterations=60)
     together = trainer.train(problems, config, device=CUDA)
     for index in (0, 2):
-        assert_same(
-            trainer.train(problems[index : index + 1], config, device=CUDA), [together[index]]
-        )
+        (alone,) = trainer.train(problems[index : index + 1], config, device=CUDA)
+        assert np.array_equal(alone.kernel, together[index].kernel)
+        # torch sums one row in another order than three.
+        for name, values in alone.history.items():
+            assert np.allclose(values, together[index].history[name], 1e-5, 1e-6), name
     assert_same(trainer.train(problems[::-1], config, device=CUDA), together[::-1])
+
+
+def test_generators_are_fitted_on_the_gpu() -> None:
+    config = profile("mended")
+    kernels = torch.stack([losses.ideal_kernel(13), losses.ideal_kernel(13).roll(1, dims=0)])
+    generator = Generator(3, config).to(CUDA)
+    before = generator.weights.detach().clone()
+    generator.fit_to(kernels, native, problems=[2, 0])
+    assert generator.weights.is_cuda and torch.equal(generator.weights[1], before[1])
+    composed = generator.kernel(native).detach().cpu().double()[[2, 0]]
+    assert float((composed - kernels).norm() / kernels.norm()) < 1e-5
 
 
 def test_draws_are_those_of_the_cpu(problems: list[Problem]) -> None:

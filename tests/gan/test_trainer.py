@@ -18,7 +18,8 @@ from kernelgan_fast.gan import draws as draws_module
 from kernelgan_fast.gan import losses
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
-from kernelgan_fast.gan.trainer import Draw, Problem, Trainer, draws, train
+from kernelgan_fast.gan.steps import pieces
+from kernelgan_fast.gan.trainer import Draw, Problem, Trainer, _Share, draws, train
 from kernelgan_fast.ops import reference
 
 MakeProblem = Callable[..., Problem]
@@ -230,6 +231,29 @@ def test_one_diverging_problem_leaves_the_others_alone(
     assert [result.diverged for result in results] == [True, False]
     healthy = train([make_problem(2), good], small_config, ops=reference)
     assert np.array_equal(results[1].kernel, healthy[1].kernel)
+
+
+def test_a_discriminator_without_numbers_has_diverged(
+    small_config: TrainConfig, make_problem: MakeProblem
+) -> None:
+    """Even where the losses and the kernel are numbers."""
+    share = _Share([make_problem(1), make_problem(2)], small_config, ops=reference, device="cpu")
+    share.train(lambda: False, None)
+    with torch.no_grad():
+        share._trainer.discriminator.weights[1, 7] = torch.nan
+    assert [result.diverged for result in share.results()] == [False, True]
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2048, 1), (30_977, 16), (150_656, 36)])
+def test_pieces_for_a_fused_optimiser(count: int, most: int) -> None:
+    tensor = torch.arange(3 * count).reshape(3, count)
+    for whole, limit in ((tensor[:1], most), (tensor, 36)):
+        parts = pieces(whole)
+        assert len(parts) <= limit
+        assert torch.equal(torch.cat(parts), whole.flatten())
+        assert all((part.storage_offset() - whole.storage_offset()) % 2048 == 0 for part in parts)
+    pieces(tensor)[-1][-1] = -1
+    assert int(tensor[2, -1]) == -1
 
 
 def test_nothing_to_train(small_config: TrainConfig) -> None:

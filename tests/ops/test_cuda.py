@@ -26,6 +26,8 @@ NATIVE_CALLS = {
     "sample_crops": 1,
     "gaussian_noise": 1,
 }
+# torch warns of a graph without kernels.
+SOMETHING_TO_DO = [(op, case) for op, case in ALL if not case.id.startswith("n0-")]
 PROBLEM_OPS = ("extract_kernel", "kernel_regularizers", "downscale_crops", "discriminate")
 
 
@@ -193,7 +195,9 @@ def test_a_problem_gets_the_same_bits_in_any_batch(op: str, gpu: torch.device) -
             assert torch.equal(mine[0], theirs[index])
 
 
-@pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])
+@pytest.mark.parametrize(
+    ("op", "case"), SOMETHING_TO_DO, ids=[f"{op}-{case.id}" for op, case in SOMETHING_TO_DO]
+)
 def test_a_graph_replays_what_was_captured(op: str, case: Case, gpu: torch.device) -> None:
     arguments = arguments_of(case, gpu)
     wanted = results(op, case, arguments)

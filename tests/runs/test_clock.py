@@ -57,6 +57,20 @@ def test_batches_on_two_gpus_are_told_of_together(monkeypatch: pytest.MonkeyPatc
     assert events[-2].remaining == pytest.approx(2 / 1.2 * (4 - 1.8))
 
 
+def test_a_batch_that_joins_takes_nothing_back() -> None:
+    events: list[ProgressEvent] = []
+    clock = Clock(8, 10, events.append)
+    report = clock.start(["a", "b"])
+    report(0, {})
+    other = clock.start(["c", "d", "e"])
+    for iteration in range(10):
+        report(iteration, {})
+    other(9, {})
+    fractions = [event.fraction for event in events]
+    assert fractions[1] > 0 and fractions == sorted(fractions)
+    assert fractions[-1] == 5 / 8
+
+
 def test_without_a_listener_nothing_happens() -> None:
     Clock(1, 10, None).start(["a"])(5, {})
 

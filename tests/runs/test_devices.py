@@ -96,8 +96,12 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_gpu_that_the_extension_was_not_built_for(monkeypatch: pytest.MonkeyPatch) -> None:
     machine(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (7, 5))
-    with pytest.raises(DeviceUnavailable, match=r"80-real, 90-real.*architecture 75"):
+    with pytest.raises(DeviceUnavailable, match=r"architecture 75.*80-real, 90-real.*--device cpu"):
         check_devices("cuda")
+    watch = Stopwatch(cpu=Pace(0.0, 0.004))
+    choice = choose(settings(), 1, 256, measure=watch)
+    assert choice.devices == ("cpu",) and "CMAKE_CUDA_ARCHITECTURES=75" in choice.why
+    assert watch.asked == [("cpu", 1)]
 
 
 def test_what_auto_means(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +221,18 @@ def test_the_pace_is_the_line_through_two_trainings(monkeypatch: pytest.MonkeyPa
     assert trained == [(3, 30, "cuda:0"), (3, 30, "cuda:0"), (3, 130, "cuda:0")]
     assert found == pytest.approx(Pace(0.3, 0.01))
     assert found.of(1000) == pytest.approx(10.3)
+
+
+def test_the_pace_counts_what_a_start_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = []
+    monkeypatch.setattr(
+        pace, "train_each", lambda problems, *_, **__: starts.append(problems[-1].start)
+    )
+    pace.measure(QUICK, 2, "cpu", 1)
+    pace.measure(QUICK.replace(start="spectral"), 2, "cpu", 1)
+    side = QUICK.kernel_size
+    assert starts[:3] == [None] * 3
+    assert [start.shape for start in starts[3:]] == [(side, side)] * 3
 
 
 def test_a_pace_of_this_cpu() -> None:

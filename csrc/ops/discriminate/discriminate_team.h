@@ -1,5 +1,13 @@
 // What the phases of discriminate share when a team runs them (see core/team.h).
 //
+// The files of the GPU's twin, discriminate_*:
+//   launch               what a GPU runs a pass in: cluster, block or workspace; sizes of the launches
+//   room                 where a team keeps its numbers
+//   team_prepare, team_forward           the two launches of a forward call
+//   team_backward (team_first), team_combine   those of a backward call
+//   tile, tensor         matrix products, by threads and by tensor cores
+//   cuda.h, *_cuda.cu    the teams that a GPU has, and the kernels
+//
 // Besides each and sync a team of this op has
 //   rank, ranks     of the cluster that shares a pass; a block alone is rank 0 of 1
 //   keeps           whether a rank keeps the activations of its positions in its room

@@ -56,7 +56,10 @@ KGF_DEVICE inline void multiply_add(Fragment<float, 4>& c, const Fragment<uint32
 #ifdef __CUDACC__
 #if __CUDA_ARCH__ >= 800
   float* d = c.v[0];
-  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+  // Volatile, as all 32 lanes must come to it together: else the compiler may move it into a branch
+  // that only some take, where its result is used.
+  asm volatile(
+      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
       "{%8, %9}, {%0, %1, %2, %3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a.v[0][0]), "r"(a.v[0][1]), "r"(a.v[0][2]), "r"(a.v[0][3]), "r"(b.v[0][0]),

@@ -99,36 +99,41 @@ class Generator(nn.Module):
             outputs.append(hidden[:, 0])
         return torch.stack(outputs)
 
-    def fit_to(self, kernel: Tensor, ops: Any = reference) -> None:
+    def fit_to(
+        self, kernel: Tensor, ops: Any = reference, *, problems: Sequence[int] | None = None
+    ) -> None:
         """Set the weights so that the layers compose to given kernels.
 
         A short descent from the present weights aligns the layers as training would, which keeps
         later Adam steps small against the kernel; as the network is linear in its first layer, a
-        least-squares step of least norm there then closes the rest. Deterministic.
+        least-squares step of least norm there then closes the rest. Deterministic, and what a
+        problem gets does not depend on the others.
 
         Args:
             kernel: (N, K, K) or (K, K), finite, not all zero.
             ops: module with the ops, for the descent.
+            problems: those N that get a kernel; all if not given.
 
         Raises:
             InputError: wrong shape, not finite or all zero, or layers too narrow for the kernel
                 (relative error above 1e-3); the weights are then as before.
         """
         size = 1 + sum(side - 1 for side in self.sizes)
-        count = len(self.weights)
+        which = range(len(self.weights)) if problems is None else problems
+        count = len(which)
         if kernel.shape not in ((size, size), (count, size, size)):
             raise InputError(
                 f"kernel must be ({size}, {size}) or ({count}, {size}, {size}), "
                 f"got {tuple(kernel.shape)}; resize it."
             )
-        targets = kernel.detach().to("cpu", torch.float64).expand(count, size, size)
+        start = self.weights.detach()[list(which)]
+        targets = kernel.detach().to(start.device, torch.float64).expand(count, size, size)
         norms = targets.flatten(1).norm(dim=1)
         if not bool((torch.isfinite(norms) & (norms > 0)).all()):
             raise InputError("kernel must be finite and not all zero, got one that is not; fix it.")
-        start = self.weights.detach().cpu()
         fitted = _descend(start, targets.to(start), self.sizes, self.features, ops)
-        fitted = _close(fitted.double(), targets, self.sizes, self.features)
-        composed = reference.extract_kernel(fitted, self.sizes, self.features)
+        fitted = _close(fitted.double(), targets, self.sizes, self.features).to(start)
+        composed = ops.extract_kernel(fitted, self.sizes, self.features)
         error = float(((composed - targets).flatten(1).norm(dim=1) / norms).max())
         if not error <= _FIT_TOLERANCE:
             raise InputError(
@@ -136,7 +141,7 @@ class Generator(nn.Module):
                 f"compose, got relative error {error:.2g}; use more features."
             )
         with torch.no_grad():
-            self.weights.copy_(fitted)
+            self.weights[list(which)] = fitted
 
     def _initial(self, seed: int) -> Tensor:
         random = generator_for(seed, GENERATOR)
@@ -151,6 +156,11 @@ def _descend(
     start: Tensor, targets: Tensor, sizes: Sequence[int], features: int, ops: Any
 ) -> Tensor:
     """Adam with a linearly falling rate on the squared distance of the composed kernels."""
+    if len(start) > 1 and not start.is_cuda:
+        # On a CPU torch's Adam rounds the last few elements of a tensor otherwise than the rest, so
+        # each problem descends alone. A GPU rounds all alike, and only many fill it.
+        pairs = zip(start.split(1), targets.split(1), strict=True)
+        return torch.cat([_descend(*pair, sizes, features, ops) for pair in pairs])
     weights = start.clone().requires_grad_()
     optimiser = torch.optim.Adam([weights], betas=(0.5, 0.999))
     for step in range(_FIT_STEPS):
@@ -167,21 +177,22 @@ def _close(weights: Tensor, targets: Tensor, sizes: Sequence[int], features: int
     shapes = generator_shapes(sizes, features)
     lengths = [math.prod(shape) for shape in shapes]
     side, size = sizes[0], targets.shape[-1]
-    missing = targets - reference.extract_kernel(weights, sizes, features)
     closed = weights.clone()
-    for row, rest in zip(closed, missing, strict=True):
+    for row, target in zip(closed, targets, strict=True):
         tail = row.new_ones(1, 1, 1, 1)
         parts = row.split(lengths)
         for part, shape in zip(reversed(parts[1:]), reversed(shapes[1:]), strict=True):
             tail = functional.conv_transpose2d(tail, part.reshape(shape))
         reach = tail.shape[-1]
         # kernel = system @ first layer: one shifted copy of the tail for each of its taps.
-        system = row.new_zeros(size, size, features, side, side)
+        system = row.new_zeros(size, size, shapes[0][0], side, side)
         for i in range(side):
             for j in range(side):
                 system[i : i + reach, j : j + reach, :, i, j] = tail[0].permute(1, 2, 0)
         matrix = system.reshape(size * size, -1)
-        gram = matrix @ matrix.T
+        missing = (target.flatten() - matrix @ row[: lengths[0]]).cpu()
+        # Solved on the CPU, wherever the weights are: one small system at a time.
+        gram = (matrix @ matrix.T).cpu()
         ridge = 1e-12 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-        row[: lengths[0]] += matrix.T @ torch.linalg.solve(gram + ridge, rest.flatten())
+        row[: lengths[0]] += matrix.T @ torch.linalg.solve(gram + ridge, missing).to(row)
     return closed

@@ -11,6 +11,7 @@ import numpy as np
 from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.crops import plan_crops
 from kernelgan_fast.gan.graph import stretch_length
+from kernelgan_fast.gan.losses import ideal_kernel
 from kernelgan_fast.gan.trainer import Problem, train_each
 
 _SIDE = 128
@@ -53,7 +54,9 @@ def measure(
     side = max(_SIDE, config.crop)
     pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     plan = plan_crops(pixels, config, real=True)
-    problems = [Problem(plan, seed) for seed in range(count)]
+    # Where the profile begins at a kernel, generators must be fitted to one, here to any.
+    start = ideal_kernel(config.kernel_size).numpy() if config.start == "spectral" else None
+    problems = [Problem(plan, seed, start) for seed in range(count)]
 
     def seconds(iterations: int) -> float:
         began = clock()

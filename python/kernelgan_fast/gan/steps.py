@@ -17,6 +17,10 @@ from kernelgan_fast.gan.schedule import Schedule, learning_rate
 
 RECORD_EVERY = 10
 
+# Of torch's fused optimisers on a GPU (ATen/native/cuda/MultiTensorApply.cuh): tensors a launch,
+# four lists of them; and elements that a thread block makes at once.
+_MOST_PIECES, _BLOCK = 36, 2048
+
 
 class Trainer:
     """Both networks, both Adams, the schedule; one call of `iterate` an iteration.
@@ -204,11 +208,12 @@ class Trainer:
 
 
 class _Adam:
-    """torch's fused Adam over the rows of a parameter, each a tensor of its own.
+    """torch's fused Adam over the parts of a parameter, each a tensor of its own.
 
-    On a CPU the fused kernel may round the last few elements of a tensor otherwise than the rest.
-    Row by row, what a problem gets does not depend, to the last bit, on who else is in the batch.
-    On a GPU the batch is one tensor, which fills the card.
+    On a CPU the parts are its rows: the fused kernel may round the last few elements of a tensor
+    otherwise than the rest, and so what a problem gets does not depend, to the last bit, on who
+    else is in the batch. On a GPU they are as many as torch takes in one launch: it gives a tensor
+    one thread block for every 65536 elements, so as one tensor a lone problem would get three.
     The functional form is used because the class imports torch's compiler, which takes a second.
 
     Args:
@@ -222,11 +227,11 @@ class _Adam:
     ) -> None:
         self._weights = weights
         on_cuda = weights.device.type == "cuda"
-        self._split = _whole if on_cuda else Tensor.unbind
-        self._rows = list(self._split(weights.detach()))
-        self._means = [torch.zeros_like(row) for row in self._rows]
-        self._squares = [torch.zeros_like(row) for row in self._rows]
-        self._steps = [row.new_zeros((), dtype=torch.float32) for row in self._rows]
+        self._split = pieces if on_cuda else Tensor.unbind
+        self._parts = list(self._split(weights.detach()))
+        self._means = [torch.zeros_like(part) for part in self._parts]
+        self._squares = [torch.zeros_like(part) for part in self._parts]
+        self._steps = [part.new_zeros((), dtype=torch.float32) for part in self._parts]
         self._betas = config.beta1, config.beta2
         self._fused = on_cuda or weights.device.type == "cpu"
         self._rate: float | Tensor = config.learning_rate
@@ -246,7 +251,7 @@ class _Adam:
         """Update the weights by their gradient."""
         assert self._weights.grad is not None
         adam(
-            self._rows,
+            self._parts,
             list(self._split(self._weights.grad)),
             self._means,
             self._squares,
@@ -264,8 +269,20 @@ class _Adam:
         )
 
 
-def _whole(tensor: Tensor) -> tuple[Tensor, ...]:
-    return (tensor,)
+def pieces(tensor: Tensor) -> tuple[Tensor, ...]:
+    """Cut a contiguous tensor into views for a fused optimiser on a GPU.
+
+    Args:
+        tensor: of any shape.
+
+    Returns:
+        At most 36 flat views, what torch's kernel takes at once, each of a multiple of 2048
+        elements but the last: a thread block makes 2048 at a time, and reads them four by four.
+    """
+    flat = tensor.view(-1)
+    blocks = max(1, -(-len(flat) // (_MOST_PIECES * _BLOCK)))
+    views: tuple[Tensor, ...] = flat.split(blocks * _BLOCK)
+    return views
 
 
 def _backward(roots: tuple[Tensor, ...], gradients: tuple[Tensor, ...]) -> None:

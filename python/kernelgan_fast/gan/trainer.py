@@ -51,7 +51,8 @@ class TrainedKernel:
         similar_at: iteration at which the ideal loss had been low for long enough; None: never,
             so that the centre and sparsity penalties never entered.
         seed: of the problem.
-        diverged: the kernel or a loss is not finite; the others of the batch are not affected.
+        diverged: the kernel, a loss or D's weights are not finite; the others of the batch are not
+            affected.
     """
 
     kernel: NDArray[np.float64]
@@ -76,8 +77,9 @@ def train(
     On a CPU each core trains a share of the problems from start to end, in a process or thread of
     its own; a lone problem gets its passes through the discriminator done side by side. On a GPU
     all train together, as a graph that is replayed. A problem's result does not depend on the
-    others or on the cores. The returned kernel is that of the weights after the last G update; the
-    published program returns the one before.
+    others or on the cores, but for the rounding of its recorded losses on a GPU, where torch sums
+    few problems in another order than many. The returned kernel is that of the weights after the
+    last G update; the published program returns the one before.
 
     Args:
         problems: photos with seeds; the photos may differ in size.
@@ -188,7 +190,7 @@ class _Share:
         self._problems, self._config, self._ops, self._device = problems, config, ops, device
         self._graph = graph
         self._seeds = [problem.seed for problem in problems]
-        generator = _generator(problems, config, ops).to(device)
+        generator = _generator(problems, config, ops, device)
         discriminator = Discriminator(len(problems), config, seeds=self._seeds).to(device)
         stretch = stretch_length(config) if graph else 0
         self._trainer = Trainer(generator, discriminator, config, ops=ops, stretch=stretch)
@@ -236,6 +238,8 @@ class _Share:
         similar = first_similar(ideal, self._config).tolist()
         finite = torch.isfinite(kernels).all(dim=2).all(dim=1)
         finite &= torch.isfinite(table[-1]).all(dim=1)
+        # ReLU and tf32 may make numbers again of what a discriminator without any judges.
+        finite &= torch.isfinite(self._trainer.discriminator.weights).all(dim=1).cpu()
         return [
             TrainedKernel(
                 kernel=kernels[index].numpy(),
@@ -252,15 +256,19 @@ class _Share:
         ]
 
 
-def _generator(problems: Sequence[Problem], config: TrainConfig, ops: Any) -> Generator:
-    """The generators at their starts, each fitted alone, so that no other changes its rounding."""
-    generator = Generator(len(problems), config, seeds=[problem.seed for problem in problems])
-    for index, problem in enumerate(problems):
-        if problem.start is not None:
-            alone = Generator(1, config, seeds=[problem.seed])
-            alone.fit_to(torch.tensor(problem.start), ops)
-            with torch.no_grad():
-                generator.weights[index] = alone.weights[0]
+def _generator(
+    problems: Sequence[Problem], config: TrainConfig, ops: Any, device: torch.device | str
+) -> Generator:
+    """The generators at their starts."""
+    seeds = [problem.seed for problem in problems]
+    generator = Generator(len(problems), config, seeds=seeds).to(device)
+    starts = {
+        index: torch.tensor(problem.start)
+        for index, problem in enumerate(problems)
+        if problem.start is not None
+    }
+    if starts:
+        generator.fit_to(torch.stack(list(starts.values())), ops, problems=list(starts))
     return generator
 
 

@@ -41,6 +41,7 @@ class Clock:
         # When the first progress came and how much was done: what came before is warming up.
         self._warm: tuple[float, float] | None = None
         self._trained = 0
+        self._told = 0  # the most iterations, over all photos, that an event has spoken of
         # The batches in training, one a device: their photos, and the iterations done.
         self._running: list[_Running] = []
 
@@ -75,10 +76,11 @@ class Clock:
         names = tuple(name for running in self._running for name in running.batch)
         steps = sum(len(running.batch) * running.iterations for running in self._running)
         within = steps / self._iterations if self._iterations else 0.0
+        done = self.done + self.finishing
         event = ProgressEvent(
-            photos_done=self.done + self.finishing,
+            photos_done=done,
             photos_total=self._total,
-            iteration=steps // len(names),
+            iteration=self._iteration(done, steps, len(names)),
             iterations=self._iterations,
             losses=dict(losses),
             elapsed=time.perf_counter() - self._began,
@@ -86,6 +88,16 @@ class Clock:
             batch=names,
         )
         self._progress(event)
+
+    def _iteration(self, done: int, steps: int, photos: int) -> int:
+        """The mean of the batches, rounded down, but so that no event is behind the one before.
+
+        Where a batch joins, what is lost by rounding grows.
+        """
+        at_least = -(-(self._told - done * self._iterations) // photos)
+        iteration = min(max(steps // photos, at_least), self._iterations)
+        self._told = done * self._iterations + photos * iteration
+        return iteration
 
     def _remaining(self, trained: float, within: float) -> float | None:
         if trained == 0:

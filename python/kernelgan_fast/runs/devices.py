@@ -150,6 +150,9 @@ def choose(
     seconds = {"cpu": expected("cpu", min(problems, settings.threads))}
     if seconds["cpu"] < WORTH_A_START:
         return Choice(("cpu",), "auto", "done before a GPU would have started", seconds)
+    unbuilt = _unbuilt("cuda:0")
+    if unbuilt is not None:
+        return Choice(("cpu",), "auto", f"cuda:0 cannot be used: {unbuilt}", seconds)
     try:
         seconds["cuda:0"] = expected("cuda:0", min(problems, together))
     except (RuntimeError, KernelGanError) as error:
@@ -180,19 +183,28 @@ def _refuse_without_cuda(asked: str) -> None:
 
 
 def _refuse_unbuilt(name: str) -> None:
+    unbuilt = _unbuilt(name)
+    if unbuilt is not None:
+        raise DeviceUnavailable(
+            f"device must be one that can train here, got {name!r}: {unbuilt}, or use --device cpu"
+        )
+
+
+def _unbuilt(name: str) -> str | None:
+    """Why the extension has no kernels for this GPU, and what to do about it; None where it has."""
     import torch
 
     from kernelgan_fast.ops import native
 
     capability = torch.cuda.get_device_capability(name)
     built = native.info()["cuda_architectures"]
-    if not native.runs_on(capability, built):
-        number = "".join(map(str, capability))
-        raise DeviceUnavailable(
-            f"device must be one that the extension was built for ({', '.join(built)}), got "
-            f"{name!r} of architecture {number}; install it again with "
-            f"CMAKE_CUDA_ARCHITECTURES={number}, or use --device cpu"
-        )
+    if native.runs_on(capability, built):
+        return None
+    number = "".join(map(str, capability))
+    return (
+        f"it is of architecture {number} and the extension was built for {', '.join(built)}; "
+        f"install it again with CMAKE_CUDA_ARCHITECTURES={number}"
+    )
 
 
 def _gpus() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -72,9 +73,11 @@ def _train_if_it_fits(
         # Most come as torch.cuda.OutOfMemoryError, the driver's own with these words alone.
         if "out of memory" not in str(error).lower():
             raise
-    # Past the handler the error is gone, and with it the frames that held the tensors.
+    # Past the handler the error is gone, and with it the frames that held the tensors, but for
+    # those that hold each other.
     import torch
 
+    gc.collect()
     torch.cuda.empty_cache()
     return None
 
