@@ -1,10 +1,11 @@
 """Relative error of estimated kernels on test sets, profile by profile, beside the constant.
 
-    python benchmarks/accuracy.py SET... [--profiles LIST] [--scale 2|4] [--seeds LIST] [--out FILE]
+    python benchmarks/accuracy.py SET... [--profiles LIST] [--scale 2|4] [--seeds LIST] [--every N]
+        [--out FILE]
 
 A set is a folder with lr_x2/ and gt_k_x2/ (or lr_x4/, gt_k_x4/): DIV2KRK as published, or what
-`kernelgan-fast degrade` writes. `spearman` says how well `expected_error` ranks the errors of all
-sets together.
+`kernelgan-fast degrade` writes. Besides profiles the list may name the method `recurrence`.
+`spearman` says how well `expected_error` ranks the errors of all sets together.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from measure import write
 from scipy.stats import spearmanr
 
 from kernelgan_fast.api import estimate_files
+from kernelgan_fast.config import PROFILES
 from kernelgan_fast.evaluation.report import CONSTANT, ESTIMATE, evaluate_kernels
 
 
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("--profiles", default="default", metavar="LIST")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seeds", default="0", metavar="LIST", help="each a run of its own")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="every N-th photo only")
     parser.add_argument("--out", type=Path, help="write the JSON here too")
     options = parser.parse_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
@@ -47,28 +50,33 @@ def main() -> None:
         made: list[float] = []
         expected: list[float | None] = []
         for folder in options.sets:
-            runs = [measure(folder, profile, options.scale, seed) for seed in seeds]
+            photos = sorted((folder / f"lr_x{options.scale}").iterdir())[:: options.every]
+            runs = [measure(folder, photos, profile, options.scale, seed) for seed in seeds]
             errors = Errors(
                 *(list(chain.from_iterable(parts)) for parts in zip(*runs, strict=True))
             )
             row = rows[folder.name]
             row |= {"photos": len(runs[0].estimate), "constant": told(errors.constant)}
             row[profile] = told(errors.estimate)
+            if len(seeds) > 1:
+                row[profile]["by_seed"] = [told(run.estimate)["mean"] for run in runs]
             made += errors.estimate
             expected += errors.expected
             print(f"{folder.name:14} {profile:8} {row[profile]}", flush=True)
         if None not in expected:
             ranks[profile] = round(float(spearmanr(made, expected).statistic), 3)
-    figures = {"scale": options.scale, "seeds": seeds, "relative_l2": rows, "spearman": ranks}
-    write("accuracy", figures, options.out)
+    asked = {"scale": options.scale, "seeds": seeds, "every": options.every}
+    write("accuracy", {**asked, "relative_l2": rows, "spearman": ranks}, options.out)
 
 
-def measure(folder: Path, profile: str, scale: int, seed: int) -> Errors:
+def measure(folder: Path, photos: Sequence[Path], profile: str, scale: int, seed: int) -> Errors:
     """What the two commands `estimate` and `evaluate kernels` do."""
-    photos = folder / f"lr_x{scale}"
+    method = "kernelgan"
+    if profile not in PROFILES:
+        profile, method = "default", profile
     with TemporaryDirectory() as out:
         run = estimate_files(
-            [photos], out, profile=profile, scale=scale, seed=seed, formats=["npy"]
+            photos, out, profile=profile, method=method, scale=scale, seed=seed, formats=["npy"]
         )
         results = {result.source.stem: result for result in run.results()}
         report = evaluate_kernels(out, folder, scale=scale)
@@ -83,7 +91,7 @@ def measure(folder: Path, profile: str, scale: int, seed: int) -> Errors:
     )
 
 
-def told(errors: Sequence[float]) -> dict[str, float]:
+def told(errors: Sequence[float]) -> dict[str, Any]:
     figures = {"mean": np.mean(errors), "median": np.median(errors)}
     figures["p90"] = np.percentile(errors, 90)
     return {name: round(float(value), 4) for name, value in figures.items()}

@@ -106,5 +106,12 @@ def test_no_iterations_only_from_a_start_worth_having() -> None:
         profile("paper").replace(iterations=0)
 
 
+def test_a_search_has_rounds() -> None:
+    search = profile("default").replace(start="recurrence", iterations=12)
+    assert (search.start, search.iterations) == ("recurrence", 12)
+    with pytest.raises(ConfigError, match="iterations must be a whole number of at least 1"):
+        search.replace(iterations=0)
+
+
 def test_a_single_layer_is_a_generator() -> None:
     assert profile("paper").replace(generator_sizes=(13,)).kernel_size == 13

@@ -78,6 +78,23 @@ def test_command_parses(place: str, words: list[str]) -> None:
         assert args.profile in config.PROFILES, place
 
 
+def test_the_commands_of_training_pairs_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, path in enumerate(("photos/a.png", "photos/b.png", "hr/c.png", "hr/d.png")):
+        write_photo(tmp_path / path, 120, 112, seed)
+    write_photo(tmp_path / "photo.png")
+    lines = [words for place, words in commands() if place.startswith("docs/training_pairs.md")]
+    assert len(lines) >= 8
+    for words in lines:
+        assert main([*words, "--quiet"]) == 0, " ".join(words)
+    written = {path.relative_to(tmp_path / "train") for path in Path("train").resolve().glob("*/*")}
+    named = {f"{place}/{name}" for place in ("HR", "LR") for name in ("c.png", "d.png")}
+    assert {str(path) for path in written} == named | {"kernels/c.mat", "kernels/d.mat"}
+    assert Path("small/photo_x2.png").is_file()
+
+
 def test_the_commands_of_the_readme_are_found() -> None:
     """Else a change of the page's form would leave nothing to check."""
     places = [place for place, _ in commands()]

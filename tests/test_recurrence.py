@@ -13,7 +13,7 @@ from scipy import ndimage
 from kernelgan_fast import recurrence
 from kernelgan_fast.errors import ImageError, InputError
 from kernelgan_fast.kernels.geometry import centre_of_mass, target_centre
-from kernelgan_fast.recurrence import SIZE, estimate_recurrence
+from kernelgan_fast.recurrence import SIZE, estimate_recurrence, estimate_recurrence_scales
 
 
 def gaussian(rows: float, cols: float) -> NDArray[np.float64]:
@@ -73,6 +73,21 @@ def test_the_kernel_keeps_the_conventions(wide: NDArray[np.uint8], scale: int) -
     assert kernel.array.min() >= 0
     assert centre_of_mass(kernel.array) == pytest.approx([target_centre(kernel.size, scale)] * 2)
     assert kernel.provenance["method"] == "recurrence"
+
+
+def test_several_scales_come_of_one_search(wide: NDArray[np.uint8]) -> None:
+    told: list[int] = []
+    found = estimate_recurrence_scales(
+        wide, (2, 4), iterations=2, progress=lambda done, of: told.append(done)
+    )
+    assert told == [1, 2]
+    for scale, estimate in found.items():
+        alone = estimate_recurrence(wide, scale=scale, iterations=2)
+        assert estimate.kernel == alone.kernel
+        assert estimate.recurring == alone.recurring
+        assert estimate.facts() == alone.facts()
+    facts = found[2].facts()
+    assert facts["iterations"] == 2 and facts["patches"] == found[2].quality.patches
 
 
 def test_the_same_seed_gives_the_same_kernel(wide: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""Estimate the downscaling kernel of a photo by training a tiny GAN on that photo alone.
+"""Find the kernel that made a photo small, from that photo alone, and put it to work.
 
 Every name is loaded when it is first used, so that importing the package does not import torch.
 """
@@ -10,20 +10,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kernelgan_fast import errors
-    from kernelgan_fast.api import Estimate, estimate
+    from kernelgan_fast.api import Estimate, Upscaled, downscale, estimate, upscale
     from kernelgan_fast.config import TrainConfig, profile
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
     __version__: str
 
-__all__ = ["BlurKernel", "Estimate", "TrainConfig", "__version__", "errors", "estimate", "profile"]
+__all__ = [
+    "BlurKernel",
+    "Estimate",
+    "TrainConfig",
+    "Upscaled",
+    "__version__",
+    "downscale",
+    "errors",
+    "estimate",
+    "profile",
+    "upscale",
+]
 
 _HOMES = {
     "BlurKernel": "kernels.blur_kernel",
     "Estimate": "api",
     "TrainConfig": "config",
+    "Upscaled": "api",
+    "downscale": "api",
     "estimate": "api",
     "profile": "config",
+    "upscale": "api",
 }
 
 

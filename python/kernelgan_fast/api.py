@@ -1,4 +1,4 @@
-"""The package's story: a photo goes in, its downscaling kernel comes out."""
+"""The package's story: a photo goes in, its kernel comes out, and the kernel is put to work."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.runs.clock import Clock, Progress
+from kernelgan_fast.runs.downscaling import downscale
 from kernelgan_fast.runs.folder import FolderRun
 from kernelgan_fast.runs.outputs import FORMATS
 from kernelgan_fast.runs.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
 from kernelgan_fast.runs.settings import Settings, make_settings
+from kernelgan_fast.runs.upscaling import Upscaled, upscale
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +34,11 @@ __all__ = [
     "FolderRun",
     "PhotoResult",
     "ProgressEvent",
+    "Upscaled",
+    "downscale",
     "estimate",
     "estimate_files",
+    "upscale",
 ]
 
 
@@ -51,6 +56,7 @@ def estimate(  # type: ignore[overload-overlap] # a str is one photo, though a s
     device: str = ...,
     devices: str | Sequence[str] | None = ...,
     threads: int | None = ...,
+    tiles: tuple[int, int] | str | None = ...,
     progress: Progress | None = ...,
 ) -> Estimate: ...
 
@@ -69,6 +75,7 @@ def estimate(
     device: str = ...,
     devices: str | Sequence[str] | None = ...,
     threads: int | None = ...,
+    tiles: tuple[int, int] | str | None = ...,
     progress: Progress | None = ...,
 ) -> list[Estimate]: ...
 
@@ -86,6 +93,7 @@ def estimate(
     device: str = "auto",
     devices: str | Sequence[str] | None = None,
     threads: int | None = None,
+    tiles: tuple[int, int] | str | None = None,
     progress: Progress | None = None,
 ) -> Estimate | list[Estimate]:
     """Estimate the kernel that a photo was (or would have been) made smaller with.
@@ -101,8 +109,10 @@ def estimate(
         scale: 2 or 4, how many times smaller.
         profile: "default", "fast", "paper" or "mended", or a config of your own.
         method: "kernelgan" trains as the profile says; "spectral" takes the kernel in closed form
-            of the photo's spectrum and trains nothing.
-        iterations: instead of the profile's number.
+            of the photo's spectrum and trains nothing; "recurrence" looks for patches that recur
+            in the photo (Michaeli and Irani), on the CPU, at least 84 px a side (64 with `real`).
+        iterations: instead of the profile's number; of "recurrence" the rounds of its search, at
+            most.
         seed: of the first run, 0 or more.
         seeds: runs a photo, with seed, seed + 1, …; the kernel is the mean of the centred
             kernels, and `Estimate.spread` says how far they are from it. 1 to 100.
@@ -111,6 +121,8 @@ def estimate(
             whichever a short measurement says will be done first.
         devices: several GPUs, as a list of names or "all", instead of `device`.
         threads: CPU threads; all that the process may use if None.
+        tiles: (rows, columns) of regions to give a kernel each, or "auto"; in `Estimate.tiles`.
+            Kernels in closed form only.
         progress: called about every 1 % of a batch; raise in it to stop.
 
     Returns:
@@ -137,6 +149,7 @@ def estimate(
         device=device,
         devices=devices,
         threads=threads,
+        tiles=tiles,
     )
     if isinstance(source, Sequence) and not isinstance(source, str):
         return _estimate_all(source, settings, progress)
@@ -197,6 +210,7 @@ def estimate_files(
     device: str = "auto",
     devices: str | Sequence[str] | None = None,
     threads: int | None = None,
+    tiles: tuple[int, int] | str | None = None,
     formats: Sequence[str] = FORMATS,
     resume: bool = False,
 ) -> FolderRun:
@@ -211,8 +225,8 @@ def estimate_files(
         out: the folder to write to, made if it is not there; files of earlier runs are replaced.
         formats: some of "npy", "mat", "json", "png".
         resume: leave out photos that an earlier run finished with the same settings.
-        scale, profile, method, iterations, seed, seeds, real, device, devices, threads: as in
-            `estimate`.
+        scale, profile, method, iterations, seed, seeds, real, device, devices, threads, tiles: as
+            in `estimate`.
 
     Returns:
         The run; iterate over its `results()` to make it happen, photo by photo.
@@ -233,5 +247,6 @@ def estimate_files(
         device=device,
         devices=devices,
         threads=threads,
+        tiles=tiles,
     )
     return FolderRun(inputs, out, settings, formats=formats, resume=resume)

@@ -15,8 +15,8 @@ Source: Michaeli and Irani, "Nonparametric Blind Super-resolution", ICCV 2013.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ Plane = NDArray[np.float32]
 SIZE = 13
 SCALES = (2, 3, 4)
 SMALLEST_SIDE = 64
+ITERATIONS = 12
 
 # Photo and shrunk photo are one step of 2 apart, whatever scale the kernel is wanted for.
 _STEP = 2
@@ -94,13 +95,17 @@ class RecurrenceEstimate:
     quality: RecurrenceQuality
     warnings: tuple[str, ...]
 
+    def facts(self) -> dict[str, object]:
+        """What a record keeps of it."""
+        return {name: round(value, 4) for name, value in asdict(self.quality).items()}
+
 
 def estimate_recurrence(
     pixels: NDArray[Any],
     *,
     scale: int = 2,
     start: ArrayLike | None = None,
-    iterations: int = 12,
+    iterations: int = ITERATIONS,
     seed: int = 0,
     real: bool = False,
     shave: int = 10,
@@ -126,8 +131,44 @@ def estimate_recurrence(
         ImageError: wrong shape or dtype, too small, or too little contrast.
         InputError: scale, start, iterations or shave cannot be used.
     """
-    if isinstance(scale, bool) or scale not in SCALES:
-        raise InputError(f"scale must be 2, 3 or 4 for recurring patches, got {scale!r}; use 2")
+    return estimate_recurrence_scales(
+        pixels,
+        (scale,),
+        start=start,
+        iterations=iterations,
+        seed=seed,
+        real=real,
+        shave=shave,
+        progress=progress,
+    )[scale]
+
+
+def estimate_recurrence_scales(
+    pixels: NDArray[Any],
+    scales: Sequence[int],
+    *,
+    start: ArrayLike | None = None,
+    iterations: int = ITERATIONS,
+    seed: int = 0,
+    real: bool = False,
+    shave: int = 10,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[int, RecurrenceEstimate]:
+    """Do what `estimate_recurrence` does for several scales, with one search.
+
+    Args:
+        scales: each 2, 3 or 4.
+        pixels, start, iterations, seed, real, shave, progress: as there.
+
+    Returns:
+        The estimates by scale.
+
+    Raises:
+        ImageError, InputError: as there.
+    """
+    for scale in scales:
+        if isinstance(scale, bool) or scale not in SCALES:
+            raise InputError(f"scale must be 2, 3 or 4 for recurring patches, got {scale!r}; use 2")
     if iterations < 1 or shave < 0:
         raise InputError(
             "iterations must be at least 1 and shave at least 0, "
@@ -150,7 +191,7 @@ def estimate_recurrence(
             break
     share = float(accepted.mean())
     quality = RecurrenceQuality(len(queries), share, residual, done, change)
-    return _result(kernel, scale, seed, quality)
+    return {scale: _result(kernel, scale, seed, quality) for scale in scales}
 
 
 def _result(kernel: Array, scale: int, seed: int, quality: RecurrenceQuality) -> RecurrenceEstimate:

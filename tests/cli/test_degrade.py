@@ -42,6 +42,12 @@ def test_a_folder_of_photos(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(os.listdir("kernelgan_lr/lr_x2")) == len(os.listdir("kernelgan_lr/gt_k_x2")) == 3
 
 
+def test_round_kernels_have_no_angle(capsys: pytest.CaptureFixture[str]) -> None:
+    for law, angles in (("gaussian", 0), ("div2krk", 1)):
+        assert degrade("in/a.png", "--law", law, "--quiet", "--out", law) == 0
+        assert capsys.readouterr().out.count(" px at ") == angles
+
+
 def test_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     code = degrade(
         "in/a.png", "--law", "disk", "--set", "radius=3.2", "--scale", "4", "--seed", "7",

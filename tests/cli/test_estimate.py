@@ -19,6 +19,7 @@ import scipy.io
 from PIL import Image
 from quick import ENDLESS, QUICK, add_profiles, environment, pixels, write_photo
 
+from kernelgan_fast import recurrence
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.errors import NativeUnavailable, OutputError
 from kernelgan_fast.gan import trainer
@@ -70,6 +71,54 @@ def test_scale_4_seeds_and_formats(capsys: pytest.CaptureFixture[str]) -> None:
     record = json.loads(Path("o/a.json").read_text())
     assert record["request"]["seeds"] == [7, 8] and record["request"]["real"] is True
     assert record["request"]["config"]["iterations"] == 21
+
+
+def test_tiles_are_written_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write_photo(Path("a.png"), 200, 300)
+    assert main(["estimate", "a.png", "--tiles", "1x2", "--jobs", "1"]) == 0
+    printed = capsys.readouterr()
+    assert "  1 x 2 tiles of " in printed.out and printed.out.endswith("a_kernel_x2.npy\n")
+    assert "profile default, in closed form, 1 x 2 tiles, 1 thread" in printed.err
+    with np.load("kernelgan_out/a_tiles_x2.npz") as stored:
+        assert stored["kernels"].shape == (1, 2, 13, 13)
+    assert Path("kernelgan_out/a_tiles_x2.png").is_file()
+    assert main(["estimate", "a.png", "--tiles", "--json", "--quiet", "--formats", "npy"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["photos"]
+    assert entry["tiles"]["grid"] == [1, 1]
+    assert main(["estimate", "a.png", "--tiles", "--resume", "--formats", "npy"]) == 0
+    assert " tiles of " not in capsys.readouterr().out  # there is one: the photo
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--tiles", "a.png"], "got 'a.png'; without a number put it after the photos"),
+        (["a.png", "--tiles", "0x3"], "rows and columns of 1 to 64"),
+        (["a.png", "--tiles", "--profile", "paper"], "tiles have kernels in closed form"),
+    ],
+    ids=["before the photo", "no rows", "trained"],
+)
+def test_wrong_tiles(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_photo(Path("a.png"))
+    assert main(["estimate", *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not Path("kernelgan_out").exists()
+
+
+def test_the_method_recurrence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recurrence, "_QUERIES", 300)
+    monkeypatch.setattr(recurrence, "_PARENTS", 1000)
+    write_photo(Path("a.png"))
+    words = ["estimate", "a.png", "--method", "recurrence", "--iterations", "2", "--jobs", "1"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("a.png  widths ") and len(printed.out.splitlines()) == 1
+    assert "method recurrence, 2 iterations at most, 1 thread" in printed.err
+    assert "100%  0/1 photo" in printed.err and "iteration 2/2" in printed.err
+    assert main([*words, "--device", "cuda"]) == 2
+    assert "on the CPU, got 'cuda'" in capsys.readouterr().err
 
 
 def test_quiet_prints_results_and_errors_only(capsys: pytest.CaptureFixture[str]) -> None:

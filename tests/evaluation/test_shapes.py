@@ -12,6 +12,7 @@ from scipy import ndimage
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.kernels import BlurKernel, centre_of_mass, target_centre
+from kernelgan_fast.kernels.shapes import RESAMPLERS
 
 
 @pytest.mark.parametrize("angle", [-90.0, -30.0, 0.0, 45.0, 80.0])
@@ -47,7 +48,7 @@ def test_a_disk_needs_a_radius() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize("name", list(shapes.RESAMPLERS))
+@pytest.mark.parametrize("name", list(RESAMPLERS))
 def test_a_resampler_does_what_pillow_does(name: str, scale: int) -> None:
     photo = np.random.default_rng(0).random((96, 96)).astype(np.float32)
     kernel = shapes.resampler(name, 8 * scale + 1, scale)

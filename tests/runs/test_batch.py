@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from quick import QUICK, pixels
 
+from kernelgan_fast import estimate
 from kernelgan_fast.runs.batch import photos_per_batch
 
 
@@ -22,3 +24,12 @@ def test_threads_are_kept_busy_and_batches_small() -> None:
             rounds = -(-photos * seeds // threads)
             assert 1 <= photos <= threads
             assert photos * seeds >= 0.9 * rounds * threads
+
+
+def test_a_kernel_made_of_another_says_so() -> None:
+    result = estimate(pixels(), profile=QUICK, scale=4, threads=1)
+    assert result.kernel.provenance["derived"] == "two x2 steps in one"
+    assert "derived" not in result.kernel_x2.provenance
+    assert result.kernel.provenance["profile"] == result.kernel_x2.provenance["profile"] == "quick"
+    direct = estimate(pixels(), scale=4, threads=1)
+    assert "derived" not in direct.kernel.provenance

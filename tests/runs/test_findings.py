@@ -8,7 +8,7 @@ from quick import QUICK
 
 from kernelgan_fast.config import profile
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.runs.findings import border_mass, findings, kernel_facts
+from kernelgan_fast.runs.findings import border_mass, findings, kernel_facts, told_widths
 
 
 def gaussian(sigma_rows: float, sigma_cols: float) -> BlurKernel:
@@ -24,6 +24,15 @@ def test_facts_of_a_gaussian() -> None:
     assert facts["width_minor"] == pytest.approx(1.2, abs=0.02)
     assert facts["angle"] == pytest.approx(0.0, abs=0.1)
     assert facts["border_mass"] < 0.01
+
+
+def test_a_round_kernel_has_no_angle_to_tell() -> None:
+    assert told_widths(kernel_facts(gaussian(1.2, 1.8))) == "1.80 x 1.20 px at 0 deg"
+    assert told_widths(kernel_facts(gaussian(1.3, 1.3))) == "1.30 x 1.30 px"
+    assert told_widths({"width_major": 1.02, "width_minor": 1.0, "angle": -44.6}).endswith(
+        "-45 deg"
+    )
+    assert told_widths({"width_major": 0.0, "width_minor": 0.0, "angle": 3.0}) == "0.00 x 0.00 px"
 
 
 def test_border_mass_of_a_box_is_its_ring() -> None:

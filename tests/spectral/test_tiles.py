@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kernelgan_fast.errors import ImageError, InputError
 from kernelgan_fast.evaluation import shapes as instrument
-from kernelgan_fast.spectral import estimate_spectral, estimate_tiles
+from kernelgan_fast.spectral import estimate_spectral, estimate_tiles, grid_for
 
 MakePhoto = Callable[..., NDArray[np.uint8]]
 
@@ -57,6 +57,30 @@ def test_a_region_with_nothing_to_see_keeps_the_photo_s_kernel(
     assert tiles.tiles[0] == (None, None)
     assert tiles.kernel(0, 1) is tiles.whole.kernel
     assert np.isnan(tiles.widths[0]).all() and np.isfinite(tiles.widths[1]).all()
+
+
+def test_edges_are_in_pixels_of_the_photo(halves: NDArray[np.uint8]) -> None:
+    rows, cols = estimate_tiles(halves[:, :301], (2, 3)).edges
+    assert rows.tolist() == [0, 256, 512]
+    assert cols.tolist() == [0, 100, 200, 301]
+
+
+@pytest.mark.parametrize(
+    ("size", "grid"),
+    [
+        ((48, 48), (1, 1)),
+        ((288, 288), (1, 1)),
+        ((480, 480), (3, 3)),
+        ((678, 1020), (3, 5)),
+        ((1020, 678), (5, 3)),
+        ((3000, 4000), (7, 9)),
+        ((20000, 500), (15, 3)),
+    ],
+)
+def test_a_grid_is_odd_and_its_regions_about_square(
+    size: tuple[int, int], grid: tuple[int, int]
+) -> None:
+    assert grid_for(*size) == grid
 
 
 def test_arguments_out_of_range_are_refused(halves: NDArray[np.uint8]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelgan_fast.cli.arguments import add_output, add_photos
 from kernelgan_fast.cli.session import EXIT_CODES, Session, counted
 
 if TYPE_CHECKING:
+    from kernelgan_fast.config import TrainConfig
     from kernelgan_fast.runs.folder import FolderRun
     from kernelgan_fast.runs.result import PhotoResult
+    from kernelgan_fast.runs.settings import Tiles
 
 HELP = "estimate the kernel of photos"
 DESCRIPTION = """\
@@ -20,10 +24,12 @@ NAME, into the output folder:
 
   NAME_kernel_x2.npy .mat .json .png   the kernel, 13 x 13 (variable "Kernel")
   NAME_kernel_x4.npy .mat .json .png   with --scale 4, 25 x 25
+  NAME_tiles_x2.npz .png               with --tiles, kernels by region
   NAME.json                            the record: settings, losses, timings,
                                        warnings; written last
 
-Photos: png, jpeg, webp, tiff, bmp; both sides at least 84 px (64 with --real).
+Photos: png, jpeg, webp, tiff, bmp; both sides at least 48 px, or 84 px (64
+with --real) to train and for the method recurrence.
 One line a photo goes to stdout, progress and messages to stderr. Files of an
 earlier run are replaced. A photo that cannot be used is reported and the
 others go on. After Ctrl-C, run the same command with --resume.
@@ -33,39 +39,33 @@ EPILOG = f"""\
 examples:
   kernelgan-fast estimate photo.png
   kernelgan-fast estimate photos/ --out kernels --resume
-  kernelgan-fast estimate "shots/*.jpg" --real --scale 4 --seeds 3
+  kernelgan-fast estimate "shots/*.jpg" --real --scale 4
+  kernelgan-fast estimate photo.png --tiles
 """
-_DETAILS = ("kernels", "expected_error", "spread", "warnings", "timings", "device", "device_choice")
+_DETAILS = (
+    "kernels",
+    "recurrence",
+    "tiles",
+    "expected_error",
+    "spread",
+    "warnings",
+    "timings",
+    "device",
+    "device_choice",
+)
 DEFAULT_OUT = "kernelgan_out"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "inputs",
-        nargs="+",
-        metavar="PHOTO",
-        help='files, folders, or patterns such as "shots/*.png"',
-    )
+    add_photos(parser)
     _add_what(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument(
-        "--out", default=DEFAULT_OUT, metavar="DIR", help=f"folder, default ./{DEFAULT_OUT}"
-    )
+    output = add_output(parser, DEFAULT_OUT)
     output.add_argument(
         "--formats",
         default="npy,mat,json,png",
         metavar="LIST",
         help="some of npy,mat,json,png (default all)",
-    )
-    output.add_argument(
-        "--resume",
-        action="store_true",
-        help="leave out photos that are done with these settings",
-    )
-    output.add_argument("--quiet", action="store_true", help="no progress and no notes on stderr")
-    output.add_argument(
-        "--json", action="store_true", help="one JSON document on stdout instead of lines"
     )
     machine = parser.add_argument_group("machine")
     machine.add_argument(
@@ -87,27 +87,49 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         "--profile",
         default="default",
         metavar="NAME",
-        help="default (no training); paper (as published); mended (its faults mended); fast",
+        help="default and fast (the same: no training); paper (as published); mended (its faults "
+        "mended)",
     )
     what.add_argument(
         "--method",
-        choices=("kernelgan", "spectral"),
+        choices=("kernelgan", "spectral", "recurrence"),
         default="kernelgan",
-        help="kernelgan trains as the profile says; spectral never does",
+        help="kernelgan trains as the profile says; spectral never does; recurrence looks for "
+        "patches that recur (Michaeli and Irani), less accurate than spectral",
     )
-    what.add_argument("--iterations", type=int, metavar="N", help="instead of the profile's number")
+    what.add_argument("--iterations", type=int, metavar="N", help="instead of the usual number")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
     what.add_argument(
         "--seeds",
         type=int,
         default=1,
         metavar="K",
-        help="train K times (seeds N, N+1, ...) and give the mean kernel and its spread",
+        help="train or search K times (seeds N, N+1, ...) and give the mean kernel and its spread",
+    )
+    what.add_argument(
+        "--tiles",
+        nargs="?",
+        type=_tiles_word,
+        const="auto",
+        metavar="ROWSxCOLS",
+        help="a kernel for each region too, as lenses blur more in the corners; without a number "
+        "as many regions as there is room for (kernels in closed form only)",
     )
     what.add_argument(
         "--real",
         action="store_true",
         help="a camera's photo: keep its edges (otherwise 10 px a side are cut off)",
+    )
+
+
+def _tiles_word(word: str) -> tuple[int, int] | str:
+    rows, times, cols = word.partition("x")
+    if times and rows.isdecimal() and cols.isdecimal():
+        return int(rows), int(cols)
+    if word == "auto":
+        return word
+    raise argparse.ArgumentTypeError(
+        f"must be ROWSxCOLS such as 5x7, got {word!r}; without a number put it after the photos"
     )
 
 
@@ -128,6 +150,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         devices=args.devices,
         threads=args.jobs,
+        tiles=args.tiles,
         formats=[word.strip() for word in args.formats.split(",") if word.strip()],
         resume=args.resume,
     )
@@ -145,24 +168,53 @@ class _Session(Session):
         threads = counted(self._settings.threads, "thread")
         gpus = [name for name in self._settings.devices if name.startswith("cuda")]
         place = ", ".join([*gpus, threads])
-        return f"profile {config.profile}, {config.iterations} iterations{many}, {place}"
+        return f"{_recipe(config)}{many}{_grid(self._settings.tiles)}, {place}"
 
     def line(self, result: PhotoResult) -> str:
-        facts = _kernel_facts(result)[f"x{self.args.scale}"]
-        widths = f"{facts['width_major']:.2f} x {facts['width_minor']:.2f} px"
+        from kernelgan_fast.runs.findings import told_widths
+
+        parts = [f"widths {told_widths(_kernel_facts(result)[f'x{self.args.scale}'])}"]
         spread = result.summary["spread"]
-        told = f"  spread {spread:.0%}" if isinstance(spread, float) else ""
-        return (
-            f"{result.source}  widths {widths} at {facts['angle']:.0f} deg{told}  "
-            f"{self._kernel_file(result)}"
-        )
+        if isinstance(spread, float):
+            parts.append(f"spread {spread:.0%}")
+        parts += _tiles(result)
+        return "  ".join([str(result.source), *parts, self._kernel_file(result)])
 
     def details(self, result: PhotoResult) -> dict[str, object]:
-        return {name: result.summary[name] for name in _DETAILS}
+        return {name: result.summary[name] for name in _DETAILS if name in result.summary}
 
     def _kernel_file(self, result: PhotoResult) -> str:
         ending = f"_kernel_x{self.args.scale}"
         return next(file for file in self.files(result) if Path(file).stem.endswith(ending))
+
+
+def _recipe(config: TrainConfig) -> str:
+    if config.start == "recurrence":
+        return f"method recurrence, {config.iterations} iterations at most"
+    what = f"{config.iterations} iterations" if config.iterations else "in closed form"
+    return f"profile {config.profile}, {what}"
+
+
+def _grid(tiles: Tiles) -> str:
+    if tiles is None:
+        return ""
+    return ", tiles" if isinstance(tiles, str) else f", {tiles[0]} x {tiles[1]} tiles"
+
+
+def _tiles(result: PhotoResult) -> list[str]:
+    """The least and the largest mean width of the regions, where there are any."""
+    facts = result.summary.get("tiles")
+    if not isinstance(facts, Mapping) or facts["grid"] == [1, 1]:
+        return []
+    rows, cols = facts["grid"]
+    means = [
+        math.sqrt(major * minor)
+        for majors, minors in zip(facts["width_major"], facts["width_minor"], strict=True)
+        for major, minor in zip(majors, minors, strict=True)
+        if major is not None
+    ]
+    reach = f" of {min(means):.2f} to {max(means):.2f} px" if means else ""
+    return [f"{rows} x {cols} tiles{reach}"]
 
 
 def _kernel_facts(result: PhotoResult) -> Mapping[str, Mapping[str, float]]:

@@ -23,6 +23,7 @@ from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.kernels import store
 from kernelgan_fast.kernels.geometry import centre_of_mass, recentre, shift, target_centre
 from kernelgan_fast.kernels.postprocess import compose_x4
+from kernelgan_fast.kernels.shapes import RESAMPLERS
 
 SCALES = (2, 4)
 
@@ -262,5 +263,5 @@ LAWS: dict[str, Law] = {
     "disk": Law(
         "disks, a lens out of focus", lambda scale: {"radius": (0.75 * scale, 1.75 * scale)}, _disk
     ),
-    **{name: _resampler(name) for name in shapes.RESAMPLERS},
+    **{name: _resampler(name) for name in RESAMPLERS},
 }

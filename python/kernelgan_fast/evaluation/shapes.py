@@ -7,13 +7,13 @@ be applied as it is. Lengths are HR pixels, coordinates (row, col).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels.geometry import target_centre
+from kernelgan_fast.kernels.shapes import RESAMPLERS
 
 # Midpoints a pixel in the integral over a disk: coverage is right to about 1e-4.
 _SLICES = 200
@@ -123,40 +123,12 @@ def resampler(name: str, size: int, scale: int) -> NDArray[np.float64]:
     """Sample the antialiased kernel of a usual downscaler, widened by `scale`.
 
     Args:
-        name: one of `RESAMPLERS`: "bicubic" (Keys, a = -1/2), "bilinear", "lanczos" (3 lobes),
-            "box".
+        name: one of `kernels.shapes.RESAMPLERS`.
         size: side of the kernel; it must hold 2·scale, 4·scale or 6·scale taps.
         scale: how many times smaller the LR image is.
     """
     taps = RESAMPLERS[name]((np.arange(size) - target_centre(size, scale)) / scale)
     return _normalised(np.outer(taps, taps))
-
-
-def _keys(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    t = np.abs(t)
-    near = 1.5 * t**3 - 2.5 * t**2 + 1
-    far = -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
-    return np.where(t < 1, near, np.where(t < 2, far, 0.0))
-
-
-def _triangle(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(1.0 - np.abs(t), 0.0)
-
-
-def _lanczos(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(t) < 3, np.sinc(t) * np.sinc(t / 3), 0.0)
-
-
-def _box(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(t) < 0.5, 1.0, 0.0)
-
-
-RESAMPLERS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
-    "bicubic": _keys,
-    "bilinear": _triangle,
-    "lanczos": _lanczos,
-    "box": _box,
-}
 
 
 def _cubic_spline(t: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from kernelgan_fast.crops import CropPlan, plan_crops, smallest_side
-from kernelgan_fast.errors import InputError, TrainingDiverged
+from kernelgan_fast.errors import InputError
 from kernelgan_fast.images import as_photo, read_image
-from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.kernels.postprocess import kernel_x4, postprocess
+from kernelgan_fast.runs import outcomes
 from kernelgan_fast.runs.devices import Choice
 from kernelgan_fast.runs.findings import findings
 from kernelgan_fast.runs.result import Diagnostics, Estimate
 from kernelgan_fast.runs.settings import Settings, versions
-from kernelgan_fast.spectral import SpectralEstimate, estimate_spectral_scales
+from kernelgan_fast.spectral import (
+    SpectralEstimate,
+    TileMap,
+    estimate_spectral_scales,
+    estimate_tiles,
+    grid_for,
+)
+from kernelgan_fast.spectral.tiles import SMALLEST_REGION
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernelgan_fast.config import TrainConfig
     from kernelgan_fast.gan.trainer import TrainedKernel
+    from kernelgan_fast.kernels.blur_kernel import BlurKernel
+    from kernelgan_fast.recurrence import RecurrenceEstimate
     from kernelgan_fast.runs.capacity import Room
 
 TrainProgress = Callable[[int, Mapping[str, float]], None]
+Searches: TypeAlias = "Sequence[Mapping[int, RecurrenceEstimate]] | InputError"
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Prepared:
         source: the file it came from, or "array".
         notes: what was done to it while reading.
         timings: seconds of the stages read, spectrum and prepare.
+        tiles: kernels by region, where they were asked for.
+        pixels: the photo, where it is to be searched for recurring patches.
     """
 
     plan: CropPlan | None
@@ -51,6 +60,8 @@ class Prepared:
     notes: tuple[str, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
     starts: Mapping[int, SpectralEstimate] = field(default_factory=dict)
+    tiles: TileMap | None = None
+    pixels: NDArray[np.generic] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,8 @@ class Trained:
         device: where.
         choice: of the run's devices.
         notes: what went otherwise there than planned.
+        searches: of a photo searched for recurring patches, what each seed found by scale, or the
+            reason why nothing can be found.
     """
 
     photo: Prepared
@@ -72,6 +85,7 @@ class Trained:
     device: str
     choice: Choice
     notes: tuple[str, ...] = ()
+    searches: Searches = ()
 
 
 def prepare(source: object, settings: Settings) -> Prepared:
@@ -87,24 +101,43 @@ def prepare(source: object, settings: Settings) -> Prepared:
     path = source if isinstance(source, (str, os.PathLike)) else None
     photo = as_photo(source) if path is None else read_image(path)
     opened = time.perf_counter()
-    starts: Mapping[int, SpectralEstimate] = {}
-    if settings.config.start == "spectral":
-        scales = sorted({2, settings.scale})
-        starts = estimate_spectral_scales(photo.pixels, scales, threads=settings.threads)
+    starts, tiles = _closed_form(photo.pixels, settings)
     started = time.perf_counter()
     plan, notes = _plan(photo.pixels, settings)
+    if settings.tiles == "auto" and tiles is not None and tiles.grid == (1, 1):
+        notes.append(
+            f"tiles need {SMALLEST_REGION} px a side, so that there is one; a grid of your own, "
+            "such as 3x3, makes smaller ones, which err more"
+        )
     timings = {
         "read": opened - began,
         "spectrum": started - opened,
         "prepare": time.perf_counter() - started,
     }
-    return Prepared(plan, photo.source, (*photo.notes, *notes), timings, starts)
+    pixels = photo.pixels if settings.config.start == "recurrence" else None
+    return Prepared(plan, photo.source, (*photo.notes, *notes), timings, starts, tiles, pixels)
+
+
+def _closed_form(
+    pixels: NDArray[np.generic], settings: Settings
+) -> tuple[Mapping[int, SpectralEstimate], TileMap | None]:
+    if settings.config.start != "spectral":
+        return {}, None
+    threads = settings.threads
+    starts = estimate_spectral_scales(pixels, sorted({2, settings.scale}), threads=threads)
+    grid = settings.tiles
+    if grid is None:
+        return starts, None
+    if isinstance(grid, str):
+        grid = grid_for(*pixels.shape[:2])
+    tiles = estimate_tiles(pixels, grid, scale=settings.scale, threads=threads)
+    return starts, replace(tiles, whole=starts[settings.scale])  # they differ by rounding
 
 
 def _plan(pixels: NDArray[np.generic], settings: Settings) -> tuple[CropPlan | None, list[str]]:
     """The crops to train on, if any, and what to say of it."""
     config = settings.config
-    if config.iterations == 0:
+    if config.iterations == 0 or config.start == "recurrence":
         return None, []
     least = smallest_side(config, real=settings.real)
     side = min(pixels.shape[:2])
@@ -125,7 +158,7 @@ def train_batch(
     device: str = "cpu",
     room: Room | None = None,
 ) -> list[Trained]:
-    """Train every photo with every seed as one batch.
+    """Train every photo with every seed as one batch, or search each for recurring patches.
 
     A photo's result does not depend on the others in the batch.
 
@@ -149,7 +182,10 @@ def train_batch(
     start = time.perf_counter()
     trained: list[TrainedKernel] = []
     notes: tuple[str, ...] = ()
-    if any(photo.plan is not None for photo in photos):
+    searches: Sequence[Searches] = [()] * len(photos)
+    if settings.config.start == "recurrence":
+        searches = _search(photos, settings, progress)
+    elif any(photo.plan is not None for photo in photos):
         trained, notes = _train(photos, settings, progress, device, room)
     seconds = time.perf_counter() - start
     left = iter(trained)
@@ -162,8 +198,9 @@ def train_batch(
             device,
             choice,
             notes,
+            found,
         )
-        for photo in photos
+        for photo, found in zip(photos, searches, strict=True)
     ]
 
 
@@ -193,35 +230,65 @@ def _train(
     return trained, ()
 
 
-def finish(trained: Trained, settings: Settings) -> Estimate:
-    """Turn a photo's trained runs, or its start in closed form, into its kernel.
+def _search(
+    photos: Sequence[Prepared], settings: Settings, progress: TrainProgress | None
+) -> list[Searches]:
+    # Late, because most runs do without.
+    from kernelgan_fast.recurrence import estimate_recurrence_scales
 
-    A start in closed form is the kernel: training from there does not make it better, but how far
-    it moves tells how far to trust it (docs/accuracy.md). Runs that diverged are left out, with a
-    warning.
+    config, scales = settings.config, sorted({2, settings.scale})
+    total, done = len(photos) * len(settings.seeds), 0
+
+    def report(rounds: int, of: int) -> None:
+        if progress is not None:
+            progress(max((done * of + rounds) // total - 1, 0), {})
+
+    found: list[Searches] = []
+    for photo in photos:
+        assert photo.pixels is not None
+        searches = []
+        try:
+            for seed in settings.seeds:
+                searches.append(
+                    estimate_recurrence_scales(
+                        photo.pixels,
+                        scales,
+                        iterations=config.iterations,
+                        seed=seed,
+                        real=settings.real,
+                        shave=config.shave,
+                        progress=report,
+                    )
+                )
+                done += 1
+            found.append(searches)
+        except InputError as error:  # of this photo alone
+            found.append(error)
+            done += len(settings.seeds) - len(searches)
+    return found
+
+
+def finish(trained: Trained, settings: Settings) -> Estimate:
+    """Turn a photo's runs, or its start in closed form, into its kernel.
+
+    Runs that diverged are left out, with a warning.
 
     Raises:
         TrainingDiverged: all of them did.
-        InputError: a trained kernel cannot be used, such as one that is nowhere positive.
+        InputError: a trained kernel cannot be used, such as one that is nowhere positive, or the
+            photo's patches tell none.
     """
     begin = time.perf_counter()
-    config, photo, starts = settings.config, trained.photo, trained.photo.starts
-    runs = _finite(trained.runs) if trained.runs else []
-    raw = np.stack([run.kernel for run in runs] or [starts[2].kernel.array])
-    expected = None
-    if starts:
-        kernel_x2 = starts[2].kernel
-        moved, spread = _movement(raw, kernel_x2.array)
-        expected = math.hypot(starts[2].quality.expected_error, moved)
-    else:
-        kernel_x2, spread = _mean([_usable(kernel, config) for kernel in raw])
+    config, photo = settings.config, trained.photo
+    if isinstance(trained.searches, InputError):
+        raise trained.searches
+    runs = outcomes.finite(trained.runs)
+    found = _outcome(trained, runs, settings)
     provenance = _provenance(photo, settings, runs)
-    kernel_x2 = replace(kernel_x2, provenance=provenance)
-    kernel = kernel_x2
-    if settings.scale == 4:
-        kernel = (
-            replace(starts[4].kernel, provenance=provenance) if starts else kernel_x4(kernel_x2)
-        )
+    kernels = {
+        scale: replace(kernel, provenance={**provenance, **_derivation(kernel)})
+        for scale, kernel in found.kernels.items()
+    }
     history: dict[str, NDArray[np.generic]] = {
         name: np.stack([run.history[name] for run in runs])
         for name in (runs[0].history if runs else ())
@@ -229,39 +296,41 @@ def finish(trained: Trained, settings: Settings) -> Estimate:
     history["iteration"] = runs[0].iterations if runs else np.zeros(0, np.int64)
     similar_at = tuple(run.similar_at for run in runs)
     lost = [f"seed {run.seed} diverged and was left out" for run in trained.runs if run.diverged]
-    told = starts[settings.scale].warnings if starts else ()
-    found = findings(kernel_x2, spread, similar_at, config, expected)
+    more = findings(kernels[2], found.spread, similar_at, config, found.expected_error)
     timings = {**photo.timings, "train": trained.seconds, "finish": time.perf_counter() - begin}
     return Estimate(
-        kernel=kernel,
-        kernel_x2=kernel_x2,
-        raw=raw,
-        spread=spread,
-        expected_error=expected,
+        kernel=kernels[settings.scale],
+        kernel_x2=kernels[2],
+        raw=found.raw,
+        spread=found.spread,
+        expected_error=found.expected_error,
         history=history,
         diagnostics=Diagnostics(
             timings=timings,
-            warnings=(*photo.notes, *lost, *told, *found),
+            warnings=(*photo.notes, *lost, *found.warnings, *more),
             config=config,
             seeds=tuple(run.seed for run in runs) or settings.seeds,
             similar_at=similar_at,
             versions=versions(),
             device=trained.device,
             device_choice=trained.choice.facts(trained.notes),
-            spectrum=starts[2].facts() if starts else None,
+            spectrum=photo.starts[2].facts() if photo.starts else None,
+            recurrence=tuple(search[2].facts() for search in trained.searches) or None,
         ),
         source=photo.source,
+        tiles=photo.tiles,
     )
 
 
-def _movement(raw: NDArray[np.float64], start: NDArray[np.float64]) -> tuple[float, float | None]:
-    """How far trained kernels are from their start, and from each other, relative to the start."""
-    kernels = raw / raw.sum(axis=(1, 2), keepdims=True)
-    norm = np.linalg.norm(start)
-    mean = kernels.mean(axis=0)
-    moved = float(np.linalg.norm(mean - start) / norm)
-    distances = np.linalg.norm(kernels - mean, axis=(1, 2)) / norm
-    return moved, float(distances.mean()) if len(kernels) > 1 else None
+def _outcome(
+    trained: Trained, runs: Sequence[TrainedKernel], settings: Settings
+) -> outcomes.Outcome:
+    assert not isinstance(trained.searches, InputError)
+    if trained.searches:
+        return outcomes.of_searches(trained.searches, settings.scale)
+    if trained.photo.starts:
+        return outcomes.of_start(trained.photo.starts, runs, settings.scale)
+    return outcomes.of_training(runs, settings.config, settings.scale)
 
 
 def photos_per_batch(seeds: int, threads: int) -> int:
@@ -279,38 +348,8 @@ def photos_per_batch(seeds: int, threads: int) -> int:
     return threads
 
 
-def _finite(runs: Sequence[TrainedKernel]) -> list[TrainedKernel]:
-    kept = [run for run in runs if not run.diverged]
-    if kept:
-        return kept
-    raise TrainingDiverged(
-        "losses and kernel must stay finite, got others with every seed; try another seed or a "
-        "lower learning rate",
-        iteration=int(runs[0].iterations[-1]),
-        losses={name: float(values[-1]) for name, values in runs[0].history.items()},
-    )
-
-
-def _usable(raw: NDArray[np.float64], config: TrainConfig) -> BlurKernel:
-    try:
-        return postprocess(raw, kept_values=config.kept_values, cut_fraction=config.cut_fraction)
-    except InputError as error:
-        # The generator starts near zero, and its first kernels may well be negative.
-        raise InputError(
-            f"the kernel after {config.iterations} iterations must have positive values that can "
-            f"be centred, got another ({error}); train longer or try another seed"
-        ) from error
-
-
-def _mean(members: Sequence[BlurKernel]) -> tuple[BlurKernel, float | None]:
-    # Each member is centred and sums to one, so their mean does too.
-    if len(members) == 1:
-        return members[0], None
-    stack = np.stack([member.array for member in members])
-    mean = stack.mean(axis=0)
-    distances = np.linalg.norm(stack - mean, axis=(1, 2))
-    spread = float(distances.mean() / np.linalg.norm(mean))
-    return replace(members[0], array=mean), spread
+def _derivation(kernel: BlurKernel) -> Mapping[str, object]:
+    return {name: told for name, told in kernel.provenance.items() if name == "derived"}
 
 
 def _provenance(
@@ -322,6 +361,6 @@ def _provenance(
         "source": Path(photo.source).name,
         "profile": settings.config.profile,
         "iterations": settings.config.iterations,
-        "seeds": [run.seed for run in runs],
+        "seeds": [run.seed for run in runs] or ([] if photo.starts else list(settings.seeds)),
         "real": settings.real,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MOST_BORDER_MASS = 0.05
 MOST_SPREAD = 0.3
 MOST_EXPECTED_ERROR = 0.25
+
+# A kernel whose widths are this close has no direction worth telling.
+_ROUND = 1.01
 
 
 def kernel_facts(kernel: BlurKernel) -> dict[str, float]:
@@ -34,6 +37,17 @@ def kernel_facts(kernel: BlurKernel) -> dict[str, float]:
         "angle": round(angle, 2),
         "border_mass": round(border_mass(kernel), 4),
     }
+
+
+def told_widths(facts: Mapping[str, float]) -> str:
+    """Say the widths of `kernel_facts`; the angle too, unless the kernel is round.
+
+    Returns:
+        Such as "1.71 x 0.93 px at 30 deg".
+    """
+    major, minor = facts["width_major"], facts["width_minor"]
+    widths = f"{major:.2f} x {minor:.2f} px"
+    return widths if major <= _ROUND * minor else f"{widths} at {facts['angle']:.0f} deg"
 
 
 def border_mass(kernel: BlurKernel) -> float:

@@ -20,6 +20,7 @@ from kernelgan_fast.runs.outputs import (
     check_formats,
     file_names,
     is_own_picture,
+    tile_names,
 )
 from kernelgan_fast.runs.photos import failed, find_photos, renamed
 from kernelgan_fast.runs.result import PhotoResult
@@ -136,6 +137,8 @@ class FolderRun:
             return None
         scales = sorted({2, self.settings.scale})
         files = file_names(self.photos[photo], scales, self._formats)
+        if self.settings.tiles is not None:
+            files += tile_names(self.photos[photo], self.settings.scale, self._formats)
         try:
             facts = records.source_facts(photo)
         except ImageError:

@@ -35,12 +35,14 @@ class Applied:
         label: what to call it in a line for the user.
         facts: where it is from, ready for JSON.
         notes: what a user should know of it.
+        error: relative L2 error that it may have, 0 for one that was given.
     """
 
     kernel: BlurKernel
     label: str
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _estimated(scale: int) -> KernelSource:
         found = finish(trained, settings)
         facts = {"estimate": settings.config.profile, "expected_error": found.expected_error}
         told = tuple(note for note in found.diagnostics.warnings if note not in photo.notes)
-        return Applied(found.kernel, "its own kernel", facts, told)
+        error = found.expected_error or 0.0
+        return Applied(found.kernel, "its own kernel", facts, told, error)
 
     return KernelSource("each photo's own kernel", of, lambda name: request)
 

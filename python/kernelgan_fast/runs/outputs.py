@@ -17,9 +17,10 @@ from kernelgan_fast.runs import records
 
 if TYPE_CHECKING:
     from kernelgan_fast.runs.result import Estimate
+    from kernelgan_fast.spectral import TileMap
 
 FORMATS = ("npy", "mat", "json", "png")
-_KERNEL_PICTURE = re.compile(r"(?P<name>.+)_kernel_x[24]\.png")
+_OWN_PICTURE = re.compile(r"(?P<name>.+)_(kernel|tiles)_x[24]\.png")
 
 
 class OutputFolder:
@@ -87,21 +88,37 @@ class OutputFolder:
         for file_name in written:
             kernel = estimate.kernels[int(Path(file_name).stem[-1])]
             store.save(kernel, self.path / file_name)
+        if estimate.tiles is not None:
+            written += self._write_tiles(name, estimate.tiles, Path(estimate.source).name, formats)
         return written
 
     def discard(self, name: str) -> None:
-        """Remove the kernel files of a photo that could not be finished."""
-        for file_name in file_names(name, (2, 4), FORMATS):
+        """Remove the files of a photo that could not be finished."""
+        for file_name in _all_names(name):
             with suppress(OSError):  # there is already an error to tell
                 (self.path / file_name).unlink(missing_ok=True)
+
+    def _write_tiles(
+        self, name: str, tiles: TileMap, source: str, formats: Sequence[str]
+    ) -> list[str]:
+        from kernelgan_fast.runs.tile_files import save_tiles
+        from kernelgan_fast.runs.tile_picture import save_tile_picture
+
+        written = tile_names(name, tiles.whole.kernel.scale, formats)
+        for file_name in written:
+            path = self.path / file_name
+            if path.suffix == ".png":
+                save_tile_picture(tiles, path, source)
+            else:
+                save_tiles(tiles, path)
+        return written
 
     def _remove_earlier(self, name: str) -> None:
         record = records.read_record(self.record_path(name))
         if record is None:
             return
         listed = record.get("files")
-        mine = file_names(name, (2, 4), FORMATS)
-        earlier = [file for file in mine if isinstance(listed, list) and file in listed]
+        earlier = [file for file in _all_names(name) if isinstance(listed, list) and file in listed]
         for path in (self.record_path(name), *(self.path / file for file in earlier)):
             try:
                 path.unlink(missing_ok=True)
@@ -112,6 +129,17 @@ class OutputFolder:
 def file_names(name: str, scales: Sequence[int], formats: Sequence[str]) -> list[str]:
     """The kernel files of a photo: <name>_kernel_x<scale>.<format>."""
     return [f"{name}_kernel_x{scale}.{suffix}" for scale in scales for suffix in formats]
+
+
+def tile_names(name: str, scale: int, formats: Sequence[str]) -> list[str]:
+    """The files of kernels by region: <name>_tiles_x<scale>.npz, and .png where pictures are."""
+    suffixes = ("npz", "png") if "png" in formats else ("npz",)
+    return [f"{name}_tiles_x{scale}.{suffix}" for suffix in suffixes]
+
+
+def _all_names(name: str) -> list[str]:
+    tiles = [file for scale in (2, 4) for file in tile_names(name, scale, FORMATS)]
+    return [*file_names(name, (2, 4), FORMATS), *tiles]
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -133,7 +161,7 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
 
 def is_own_picture(path: Path) -> bool:
     """Whether a picture was written by an earlier run, so that it is not taken for a photo."""
-    match = _KERNEL_PICTURE.fullmatch(path.name)
+    match = _OWN_PICTURE.fullmatch(path.name)
     return (
         match is not None
         and records.read_record(path.with_name(f"{match['name']}.json")) is not None
@@ -166,7 +194,7 @@ def unique_names(photos: Sequence[Path]) -> list[str]:
 def _clashing(names: Sequence[str]) -> list[int]:
     claims: dict[str, set[int]] = {}
     for index, name in enumerate(names):
-        for file_name in (f"{name}.json", *file_names(name, (2, 4), FORMATS)):
+        for file_name in (f"{name}.json", *_all_names(name)):
             claims.setdefault(file_name.casefold(), set()).add(index)
     return sorted({index for owners in claims.values() if len(owners) > 1 for index in owners})
 

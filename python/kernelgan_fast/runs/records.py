@@ -19,6 +19,7 @@ from kernelgan_fast.errors import ImageError
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.runs.findings import kernel_facts
 from kernelgan_fast.runs.settings import versions
+from kernelgan_fast.runs.tile_files import tile_facts
 
 if TYPE_CHECKING:
     from kernelgan_fast.runs.result import Estimate
@@ -72,6 +73,7 @@ def make_record(
         "spread": estimate.spread,
         "warnings": list(diagnostics.warnings),
         "spectrum": diagnostics.spectrum,
+        **_of_the_method(estimate),
         "similar_at": list(diagnostics.similar_at),
         "losses": {name: _numbers(values.tolist()) for name, values in estimate.history.items()},
         "timings": {name: round(seconds, 4) for name, seconds in diagnostics.timings.items()},
@@ -83,6 +85,16 @@ def make_record(
     }
 
 
+def _of_the_method(estimate: Estimate) -> dict[str, object]:
+    """Fields that are there only where the method or --tiles makes them."""
+    more: dict[str, object] = {}
+    if estimate.diagnostics.recurrence is not None:
+        more["recurrence"] = list(estimate.diagnostics.recurrence)
+    if estimate.tiles is not None:
+        more["tiles"] = tile_facts(estimate.tiles)
+    return more
+
+
 def request(settings: Settings) -> dict[str, object]:
     """What decides a kernel besides the photo, as JSON gives it back."""
     asked = {
@@ -90,6 +102,7 @@ def request(settings: Settings) -> dict[str, object]:
         "scale": settings.scale,
         "seeds": list(settings.seeds),
         "real": settings.real,
+        "tiles": settings.tiles,
         "config": asdict(settings.config),
     }
     return dict(json.loads(json.dumps(asked)))

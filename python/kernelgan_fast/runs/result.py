@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kernelgan_fast.config import TrainConfig
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
+    from kernelgan_fast.spectral import TileMap
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Diagnostics:
             each that was timed, and notes of what went otherwise than planned.
         spectrum: what the closed form found at scale 2 (see `spectral.SpectralEstimate`); None
             where the profile does not start there.
+        recurrence: how well the photo's patches recur, for each seed (see
+            `recurrence.RecurrenceQuality`); None of other methods.
     """
 
     timings: Mapping[str, float]
@@ -43,6 +46,7 @@ class Diagnostics:
     device: str
     device_choice: Mapping[str, object] = field(default_factory=dict)
     spectrum: Mapping[str, object] | None = None
+    recurrence: tuple[Mapping[str, object], ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +58,17 @@ class Estimate:
             kernels, which are aligned because each is centred first.
         kernel_x2: the same at scale 2 (the same object when scale 2 was asked for).
         raw: (K, k, k) float64, the kernel of each seed as trained: not cut, normalised, centred.
-            Of a profile that starts in closed form `kernel` is the start, and these have moved.
+            Of a profile that starts in closed form `kernel` is the start, and these have moved; of
+            the method recurrence these are the paper's kernels, and `kernel` is theirs stretched.
         expected_error: the relative error ‖kernel - truth‖₂ / ‖truth‖₂ at scale 2 to be expected
             (root mean square), from what the spectrum leaves open and from how far training moved
-            away from the start; None where the profile starts at random.
+            away from the start; None where the profile starts at random, and of the method
+            recurrence, whose residual tells kinds of kernels apart but hardly their errors.
         spread: mean over the seeds of ‖kernel - mean‖₂ / ‖mean‖₂ at scale 2; None of one seed.
         history: by loss name a (K, R) float array; "iteration" is (R,) int, the iterations kept.
         diagnostics: timings, warnings, config, seeds, versions.
         source: the file the photo came from, or "array".
+        tiles: kernels by region at the scale asked for, where `tiles` were; else None.
     """
 
     kernel: BlurKernel
@@ -72,6 +79,7 @@ class Estimate:
     history: Mapping[str, NDArray[np.generic]]
     diagnostics: Diagnostics
     source: str
+    tiles: TileMap | None = None
 
     def __repr__(self) -> str:
         spread = "" if self.spread is None else f", spread {self.spread:.0%}"

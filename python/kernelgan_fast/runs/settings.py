@@ -7,14 +7,18 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from typing import TypeAlias
 
 import kernelgan_fast
 from kernelgan_fast.config import TrainConfig, profile
 from kernelgan_fast.errors import ConfigError
 from kernelgan_fast.runs.devices import check_devices
 
+Tiles: TypeAlias = "tuple[int, int] | str | None"
+
 MAX_SEEDS = 100
-METHODS = ("kernelgan", "spectral")
+MAX_TILES = 64
+METHODS = ("kernelgan", "spectral", "recurrence")
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -29,6 +33,8 @@ class Settings:
         real: keep the edges (real photos; synthetic ones lose `config.shave` px a side).
         devices: ("auto",), ("cpu",), or the GPUs to train on, as "cuda:<index>".
         threads: CPU threads, at least 1.
+        tiles: (rows, columns) of regions to give a kernel each besides the photo's, "auto" for as
+            many as the photo has room for, or None.
     """
 
     config: TrainConfig
@@ -37,6 +43,7 @@ class Settings:
     real: bool
     devices: tuple[str, ...]
     threads: int
+    tiles: Tiles = None
 
 
 def make_settings(
@@ -51,6 +58,7 @@ def make_settings(
     device: str = "auto",
     devices: str | Sequence[str] | None = None,
     threads: int | None = None,
+    tiles: Tiles = None,
 ) -> Settings:
     """Check the arguments of `estimate` and resolve them to settings.
 
@@ -69,22 +77,54 @@ def make_settings(
     config = profile(profile_or_config) if isinstance(profile_or_config, str) else profile_or_config
     if method not in METHODS:
         raise ConfigError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if iterations is not None:
-        config = config.replace(iterations=iterations)
-    if method == "spectral":
-        if iterations:
-            raise ConfigError(
-                f"the method spectral trains nothing, got {iterations} iterations; leave them out"
-            )
-        config = config.replace(start="spectral", iterations=0)
+    config = _with_method(config, method, iterations)
+    searches = config.start == "recurrence"
+    if searches and (device, devices) not in (("auto", None), ("cpu", None)):
+        raise ConfigError(
+            f"recurring patches are looked for on the CPU, got {devices or device!r}; leave it out"
+        )
     return Settings(
         config=config,
         scale=scale,
         seeds=tuple(range(seed, seed + seeds)),
         real=real,
-        devices=check_devices(device, devices),
+        devices=("cpu",) if searches else check_devices(device, devices),
         threads=threads or available_threads(),
+        tiles=_checked_tiles(tiles, config),
     )
+
+
+def _with_method(config: TrainConfig, method: str, iterations: int | None) -> TrainConfig:
+    if method == "spectral":
+        if iterations:
+            raise ConfigError(
+                f"the method spectral trains nothing, got {iterations} iterations; leave them out"
+            )
+        return config.replace(start="spectral", iterations=0)
+    if method == "recurrence":
+        from kernelgan_fast.recurrence import ITERATIONS
+
+        rounds = ITERATIONS if iterations is None else iterations
+        return config.replace(profile="recurrence", start="recurrence", iterations=rounds)
+    return config if iterations is None else config.replace(iterations=iterations)
+
+
+def _checked_tiles(tiles: Tiles, config: TrainConfig) -> Tiles:
+    if tiles is None:
+        return None
+    if config.start != "spectral":
+        raise ConfigError(
+            "tiles have kernels in closed form, which the method spectral and the profiles default "
+            f"and fast give, got {config.profile}; leave tiles out"
+        )
+    if tiles == "auto":
+        return tiles
+    pair = isinstance(tiles, tuple) and len(tiles) == 2
+    if not pair or not all(isinstance(n, int) and 1 <= n <= MAX_TILES for n in tiles):
+        raise ConfigError(
+            f"tiles must be auto, or rows and columns of 1 to {MAX_TILES}, got {tiles!r}"
+        )
+    return tiles
 
 
 def available_threads() -> int:

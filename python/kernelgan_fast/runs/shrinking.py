@@ -105,4 +105,5 @@ def _unweighted(
 def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
     if values.dtype == np.uint8:
         return np.divide(values, 255, dtype=np.float32)
-    return values
+    unit: NDArray[np.float32] = values
+    return unit

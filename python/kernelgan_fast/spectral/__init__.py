@@ -14,7 +14,7 @@ from kernelgan_fast.spectral.estimate import (
     estimate_spectral,
     estimate_spectral_scales,
 )
-from kernelgan_fast.spectral.tiles import TileMap, estimate_tiles
+from kernelgan_fast.spectral.tiles import TileMap, estimate_tiles, grid_for
 
 __all__ = [
     "CHANNELS",
@@ -25,4 +25,5 @@ __all__ = [
     "estimate_spectral",
     "estimate_spectral_scales",
     "estimate_tiles",
+    "grid_for",
 ]

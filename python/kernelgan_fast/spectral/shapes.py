@@ -16,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.kernels.geometry import target_centre
+from kernelgan_fast.kernels.shapes import RESAMPLERS
 
 Array = NDArray[np.float64]
 
 _DISK_SAMPLES = 8
 _MOTION_DOTS = 200
+_FIXED = ("bicubic", "lanczos", "box", "bilinear")
 _TABLE_END, _TABLE_SIZE, _NODES = 64.0, 4096, 128
 
 
@@ -162,33 +164,9 @@ def _tables() -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
     return x, (4 * half**2, -16 * half * bend), (zeroth**2, -2 * zeroth * half)
 
 
-def _cubic(distance: Array) -> Array:
-    x = np.abs(distance)
-    inner = (1.5 * x - 2.5) * x * x + 1
-    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    value: Array = np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
-    return value
-
-
-def _lanczos(distance: Array) -> Array:
-    return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
-
-
-def _box(distance: Array) -> Array:
-    return np.where(np.abs(distance) < 0.5, 1.0, 0.0)
-
-
-def _triangle(distance: Array) -> Array:
-    value: Array = np.maximum(1 - np.abs(distance), 0.0)
-    return value
-
-
 SHAPES = (
     Shape("gaussian", 0.0, power=_gaussian_power),
     Shape("disk", -4.0, power=_disk_power),
     Shape("motion", -4.0, trace=_swing_power),
-    Shape("bicubic", -4.0, profile=_cubic),
-    Shape("lanczos", -4.0, profile=_lanczos),
-    Shape("box", -4.0, profile=_box),
-    Shape("bilinear", -4.0, profile=_triangle),
+    *(Shape(name, -4.0, profile=RESAMPLERS[name]) for name in _FIXED),
 )

@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 _LOG_WIDTH_SPREAD = 0.3
 _FEWEST_BLOCKS = 4
 
+# Regions of `grid_for`: from this side on widths err by 5 % or less (docs/accuracy.md).
+SMALLEST_REGION, _MOST_SHORT, _MOST_LONG = 160, 7, 15
+
 
 @dataclass(frozen=True, eq=False)
 class TileMap:
@@ -35,21 +38,47 @@ class TileMap:
         tiles: rows of estimates; None where a region shows too little to tell.
         widths: (rows, cols, 3) of the tiles' covariances: major and minor width in HR pixels,
             angle of the major one in degrees (see `BlurKernel.widths`); NaN where unknown.
+        photo: (height, width) of the photo in pixels.
     """
 
     whole: SpectralEstimate
     tiles: tuple[tuple[SpectralEstimate | None, ...], ...]
     widths: Array
+    photo: tuple[int, int]
 
     @property
     def grid(self) -> tuple[int, int]:
         """(rows, cols)."""
         return len(self.tiles), len(self.tiles[0])
 
+    @property
+    def edges(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Where regions begin and the last ends, in pixels of the photo: (rows + 1), (cols + 1)."""
+        first, second = (
+            np.arange(parts + 1) * side // parts
+            for parts, side in zip(self.grid, self.photo, strict=True)
+        )
+        return first, second
+
     def kernel(self, row: int, col: int) -> BlurKernel:
         """The kernel of a region; the whole photo's where the region shows too little."""
         tile = self.tiles[row][col]
         return self.whole.kernel if tile is None else tile.kernel
+
+
+def grid_for(height: int, width: int) -> tuple[int, int]:
+    """Choose a grid for a photo: odd numbers, so that there is a middle, regions about square.
+
+    Args:
+        height, width: of the photo in pixels.
+
+    Returns:
+        (rows, cols), each 1 or more; regions of at least 160 px across the shorter side.
+    """
+    short, long = sorted((height, width))
+    few = _odd(min(short // SMALLEST_REGION, _MOST_SHORT))
+    many = _odd(min(few * long / short + 1, _MOST_LONG))
+    return (few, many) if height <= width else (many, few)
 
 
 def estimate_tiles(
@@ -97,7 +126,12 @@ def estimate_tiles(
         for col, tile in enumerate(line):
             if tile is not None:
                 widths[row, col] = tile.widths
-    return TileMap(whole, tiles, widths)
+    return TileMap(whole, tiles, widths, (pixels.shape[0], pixels.shape[1]))
+
+
+def _odd(count: float) -> int:
+    """The largest odd number that is not above; at least 1."""
+    return max(2 * int((count + 1) // 2) - 1, 1)
 
 
 def _together(regions: list[BlockSpectrum]) -> BlockSpectrum:

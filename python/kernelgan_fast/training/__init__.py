@@ -1,0 +1,1 @@
+"""Trains the unfolding network, photos in, weights out: `python -m kernelgan_fast.training`."""
