@@ -1,118 +1,42 @@
-"""`kernelgan-fast evaluate kernels`: a folder of estimates against true kernels."""
+"""`kernelgan-fast evaluate`: kernels, or the super-resolution made with them, against the truth."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kernelgan_fast.evaluation.report import KernelReport
+from kernelgan_fast.cli import evaluate_kernels, evaluate_sr
 
-HELP = "measure estimated kernels against true ones"
+HELP = "measure kernels, or super-resolution, against the truth"
 DESCRIPTION = """\
-Measure estimated kernels against true ones, beside two baselines that
-estimate nothing: a constant Gaussian and the bicubic kernel.
-
-ESTIMATES is a folder as `estimate` writes it (NAME_kernel_x2.npy, .mat or
-.json), or as the published program does (NAME/NAME_kernel_x2.mat). --truth is
-a folder of kernels NAME.mat, such as gt_k_x2 of `degrade` or of DIV2KRK, whose
-kernel_7.mat belongs to im_7; or the folder that holds gt_k_x2 or gt_k_x4. Two
-files are compared whatever their names.
-
-Markdown tables go to stdout. With --out they are written there too, with
-evaluation.csv, evaluation.json and (where matplotlib is installed)
-evaluation.png.
+Measure estimated kernels against true ones, or photos that were enlarged with
+them against the true photos.
 """
 EPILOG = """\
-exit codes: 0 all done, 1 a kernel could not be compared, 2 wrong usage or
-nothing to compare, 3 the output folder cannot be used
-
-examples:
-  kernelgan-fast evaluate kernels kernelgan_out --truth test/gt_k_x2
-  kernelgan-fast evaluate kernels out --truth DIV2KRK --scale 4 --out report
+kernelgan-fast evaluate kernels --help and kernelgan-fast evaluate sr --help
+show the options.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    parser.add_argument("what", choices=("kernels",), metavar="kernels", help="what to measure")
-    parser.add_argument("estimates", metavar="ESTIMATES", help="folder of estimates")
-    parser.add_argument("--truth", required=True, metavar="DIR", help="folder of true kernels")
-    parser.add_argument(
-        "--scale",
-        type=int,
-        choices=(2, 4),
-        help="default: what the name of the truth's folder says, else 2",
+    """Add what can be measured, each with its own arguments."""
+    subjects = parser.add_subparsers(
+        title="what to measure", dest="what", metavar="WHAT", required=True
     )
-    parser.add_argument(
-        "--psnr-size",
-        type=int,
-        metavar="N",
-        help="count N x N pixels in kernel PSNR (default 11 at scale 2, 31 at scale 4)",
-    )
-    parser.add_argument("--out", metavar="DIR", help="folder for the tables and the plot")
-    parser.add_argument("--summary", action="store_true", help="print no row for each photo")
-    parser.add_argument("--quiet", action="store_true", help="no notes on stderr")
-    parser.add_argument(
-        "--json", action="store_true", help="one JSON document on stdout instead of tables"
-    )
+    for name, module in (("kernels", evaluate_kernels), ("sr", evaluate_sr)):
+        subject = subjects.add_parser(
+            name,
+            help=module.HELP,
+            description=module.DESCRIPTION,
+            epilog=module.EPILOG,
+            formatter_class=parser.formatter_class,
+            allow_abbrev=False,
+        )
+        module.add_arguments(subject)
+        subject.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        subject.set_defaults(measure=module.run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.evaluation import tables
-    from kernelgan_fast.evaluation.report import evaluate_kernels
-
-    report = evaluate_kernels(
-        args.estimates, args.truth, scale=args.scale, psnr_size=args.psnr_size
-    )
-    for error in report.failures.values():
-        print(f"error: {error}", file=sys.stderr)
-    notes = _notes(report)
-    if args.out is not None:
-        notes += _write(report, args.out)
-    if not args.quiet:
-        for note in notes:
-            print(note, file=sys.stderr)
-    if args.json:
-        print(json.dumps(tables.document(report), indent=1, allow_nan=False))
-    elif report.rows:
-        print(tables.markdown(report, photos=not args.summary), end="")
-    return 1 if report.failures else 0
-
-
-def _notes(report: KernelReport) -> list[str]:
-    notes = []
-    if report.without_truth:
-        notes.append(f"note: no true kernel for {_listed(report.without_truth)}")
-    if report.without_estimate:
-        notes.append(f"note: no estimate for {_listed(report.without_estimate)}")
-    return notes
-
-
-def _listed(paths: tuple[Path, ...], most: int = 5) -> str:
-    names = ", ".join(path.name for path in paths[:most])
-    more = len(paths) - most
-    return names + (f" and {more} more" if more > 0 else "")
-
-
-def _write(report: KernelReport, out: str) -> list[str]:
-    """Write the tables and the plot; returns what to say about it."""
-    from kernelgan_fast.evaluation import tables
-    from kernelgan_fast.evaluation.plot import save_plot
-    from kernelgan_fast.runs.outputs import OutputFolder
-
-    folder = OutputFolder(out).path
-    written = tables.save(report, folder)
-    notes = []
-    if report.rows:
-        try:
-            save_plot(report, folder / "evaluation.png")
-            written.append(folder / "evaluation.png")
-        except ImportError:
-            notes.append("note: no plot, matplotlib is not installed; pip install matplotlib")
-    names = ", ".join(path.name for path in written)
-    return [*notes, f"written to {folder}: {names}"]
+    code: int = args.measure(args)
+    return code

@@ -65,8 +65,8 @@ def match(estimates: str | os.PathLike[str], truth: str | os.PathLike[str], scal
     if made.is_file() and true.is_file():
         return Pairing((Pair(_name(made), made, true),), (), ())
     inner = true / f"gt_k_x{scale}"
-    found = _kernels(made, scale, "estimates")
-    truths = _kernels(inner if inner.is_dir() else true, scale, "true kernels")
+    found = kernel_files(made, scale, "estimates")
+    truths = kernel_files(inner if inner.is_dir() else true, scale, "true kernels")
     common = sorted(found.keys() & truths.keys(), key=natural)
     if not common:
         raise InputError(
@@ -74,9 +74,9 @@ def match(estimates: str | os.PathLike[str], truth: str | os.PathLike[str], scal
             f"{_some(truths.values())}; rename one side"
         )
     return Pairing(
-        tuple(Pair(_name(found[key]), found[key], truths[key]) for key in common),
-        tuple(found[key] for key in sorted(found.keys() - truths.keys(), key=natural)),
-        tuple(truths[key] for key in sorted(truths.keys() - found.keys(), key=natural)),
+        tuple(Pair(_name(found[photo]), found[photo], truths[photo]) for photo in common),
+        tuple(found[photo] for photo in sorted(found.keys() - truths.keys(), key=natural)),
+        tuple(truths[photo] for photo in sorted(truths.keys() - found.keys(), key=natural)),
     )
 
 
@@ -92,7 +92,24 @@ def natural(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
-def _kernels(folder: Path, scale: int, what: str) -> dict[str, Path]:
+def key(path: Path) -> str:
+    """What the files of one photo have in common: its name, or its number in DIV2KRK."""
+    name = _name(path)
+    numbered = _NUMBERED.fullmatch(name)
+    return f"number {numbered['number']}" if numbered else name
+
+
+def kernel_files(folder: Path, scale: int, what: str) -> dict[str, Path]:
+    """The kernels of a folder, of one scale, by the `key` of the photo they belong to.
+
+    Args:
+        folder: the folder, or one that holds a folder for each photo.
+        scale: files that are named for another one are left out.
+        what: the kernels are, for the error.
+
+    Raises:
+        InputError: no such folder, no kernels in it, or two for one photo.
+    """
     if not folder.is_dir():
         raise InputError(f"the {what} must be a folder of kernels, got {folder}; check the path")
     found: dict[str, Path] = {}
@@ -100,14 +117,14 @@ def _kernels(folder: Path, scale: int, what: str) -> dict[str, Path]:
         scaled = _SCALED.fullmatch(path.stem)
         if scaled and int(scaled["scale"]) != scale:
             continue
-        key = _key(path)
-        first = found.setdefault(key, path)
+        photo = key(path)
+        first = found.setdefault(photo, path)
         if first.with_suffix("") != path.with_suffix(""):
             raise InputError(
                 f"{first} and {path} stand for the same photo; keep one of them in {folder}"
             )
         if _SUFFIXES.index(path.suffix.lower()) < _SUFFIXES.index(first.suffix.lower()):
-            found[key] = path
+            found[photo] = path
     if not found:
         raise InputError(
             f"{folder}: no kernels of scale {scale} there (looked for .npy, .mat and .json); "
@@ -140,12 +157,6 @@ def _holds_kernel(path: Path) -> bool:
 def _name(path: Path) -> str:
     scaled = _SCALED.fullmatch(path.stem)
     return scaled["name"] if scaled else path.stem
-
-
-def _key(path: Path) -> str:
-    name = _name(path)
-    numbered = _NUMBERED.fullmatch(name)
-    return f"number {numbered['number']}" if numbered else name
 
 
 def _some(paths: Iterable[Path]) -> str:

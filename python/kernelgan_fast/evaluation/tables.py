@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import kernelgan_fast
 from kernelgan_fast.evaluation.metrics import CANVAS, CONSTANT_SIGMAS, KernelErrors
@@ -19,14 +16,19 @@ from kernelgan_fast.evaluation.report import (
     MEASURES,
     KernelReport,
     Row,
-    Statistics,
 )
-from kernelgan_fast.files import atomic_write
+from kernelgan_fast.evaluation.text import (
+    as_json,
+    escaped,
+    number,
+    rounded,
+    save_texts,
+    statistics_document,
+    table,
+)
 from kernelgan_fast.kernels.blur_kernel import Widths
 
 FORMAT = "kernelgan-fast kernel evaluation 1"
-
-_DIGITS = 6
 
 
 def markdown(report: KernelReport, *, photos: bool = True) -> str:
@@ -53,7 +55,7 @@ def csv_text(report: KernelReport) -> str:
             errors = row.errors[kind]
             values = [getattr(errors, name) for name in MEASURES]
             numbers = (*values, *errors.widths, *errors.true_widths)
-            writer.writerow((row.pair.name, kind, *map(_rounded, numbers)))
+            writer.writerow((row.pair.name, kind, *map(rounded, numbers)))
     return stream.getvalue()
 
 
@@ -69,7 +71,7 @@ def document(report: KernelReport) -> dict[str, object]:
         "photos": len(report.rows),
         "better_than_constant": report.better_than_constant,
         "summary": {
-            kind: {name: _as_mapping(found) for name, found in measures.items()}
+            kind: {name: statistics_document(found) for name, found in measures.items()}
             for kind, measures in report.summary.items()
         },
         "rows": [_row_document(row) for row in report.rows],
@@ -91,18 +93,9 @@ def save(report: KernelReport, folder: Path) -> list[Path]:
     texts = {
         "evaluation.md": markdown(report),
         "evaluation.csv": csv_text(report),
-        "evaluation.json": json.dumps(document(report), indent=1, allow_nan=False) + "\n",
+        "evaluation.json": as_json(document(report)),
     }
-    for name, text in texts.items():
-        _write(folder / name, text)
-    return [folder / name for name in texts]
-
-
-def _write(path: Path, text: str) -> None:
-    def write(stream: BinaryIO) -> None:
-        stream.write(text.encode())
-
-    atomic_write(path, write)
+    return save_texts(texts, folder)
 
 
 def _photo_table(report: KernelReport) -> str:
@@ -112,17 +105,17 @@ def _photo_table(report: KernelReport) -> str:
         errors = row.errors[ESTIMATE]
         lines.append(
             (
-                row.pair.name.replace("|", "\\|"),
+                escaped(row.pair.name),
                 f"{errors.relative_l2:.3f}",
                 f"{row.errors[CONSTANT].relative_l2:.3f}",
-                _number(errors.psnr, ".1f"),
+                number(errors.psnr, ".1f"),
                 _ellipse(errors.true_widths),
                 _ellipse(errors.widths),
-                _number(errors.width, ".0%"),
-                _number(errors.angle, ".0f", "°"),
+                number(errors.width, ".0%"),
+                number(errors.angle, ".0f", "°"),
             )
         )
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _summary_table(report: KernelReport) -> str:
@@ -138,20 +131,20 @@ def _summary_table(report: KernelReport) -> str:
     lines = []
     for kind, measures in report.summary.items():
         error = measures["relative_l2"]
-        told = [_number(value, ".3f") for value in (error[:4] if error else [None] * 4)]
+        told = [number(value, ".3f") for value in (error[:4] if error else [None] * 4)]
         means = {name: found.mean if found else None for name, found in measures.items()}
         lines.append(
             (
                 names[kind],
                 *told,
-                _number(means["psnr"], ".1f"),
-                _number(means["covariance"], ".2f"),
-                _number(means["width"], ".0%"),
-                _number(means["width_bias"], "+.0%"),
-                _number(means["angle"], ".0f", "°"),
+                number(means["psnr"], ".1f"),
+                number(means["covariance"], ".2f"),
+                number(means["width"], ".0%"),
+                number(means["width_bias"], "+.0%"),
+                number(means["angle"], ".0f", "°"),
             )
         )
-    return _table(heads, lines)
+    return table(heads, lines)
 
 
 def _legend(report: KernelReport) -> str:
@@ -167,38 +160,20 @@ def _legend(report: KernelReport) -> str:
     )
 
 
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Align the columns too, so that the table can be read as it is."""
-    cells = [tuple(heads), *(tuple(line) for line in lines)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    aligned = [
-        [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]
-        for row in cells
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (aligned[0], rule, *aligned[1:]))
-
-
 def _row_document(row: Row) -> dict[str, object]:
     truth = row.errors[ESTIMATE].true_widths
     return {
         "photo": row.pair.name,
         "estimate": str(row.pair.estimate),
         "truth": str(row.pair.truth),
-        "true_widths": [_rounded(value) for value in truth],
+        "true_widths": [rounded(value) for value in truth],
         "kernels": {kind: _errors_document(row.errors[kind]) for kind in KINDS},
     }
 
 
 def _errors_document(errors: KernelErrors) -> dict[str, object]:
-    told: dict[str, object] = {name: _rounded(getattr(errors, name)) for name in MEASURES}
-    return {**told, "widths": [_rounded(value) for value in errors.widths]}
-
-
-def _as_mapping(found: Statistics | None) -> dict[str, object] | None:
-    if found is None:
-        return None
-    return {name: _rounded(value) for name, value in found._asdict().items()}
+    told: dict[str, object] = {name: rounded(getattr(errors, name)) for name in MEASURES}
+    return {**told, "widths": [rounded(value) for value in errors.widths]}
 
 
 def _told(measure: str, report: KernelReport) -> str:
@@ -207,11 +182,3 @@ def _told(measure: str, report: KernelReport) -> str:
 
 def _ellipse(widths: Widths) -> str:
     return f"{widths.major:.2f} × {widths.minor:.2f}, {round(widths.angle)}°"
-
-
-def _number(value: float | None, form: str, unit: str = "") -> str:
-    return "-" if value is None else f"{value:{form}}{unit}"
-
-
-def _rounded(value: float | None) -> float | None:
-    return value if value is None or isinstance(value, int) else round(value, _DIGITS)

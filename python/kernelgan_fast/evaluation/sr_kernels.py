@@ -1,0 +1,130 @@
+"""The kernels that super-resolution is given, photo by photo: bicubic, true, or estimated."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.evaluation import metrics
+from kernelgan_fast.evaluation.blur_laws import from_file
+from kernelgan_fast.evaluation.pairs import kernel_files
+from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
+from kernelgan_fast.kernels import store
+from kernelgan_fast.kernels.blur_kernel import BlurKernel
+
+BICUBIC, TRUE = "bicubic", "true"
+
+# What an estimate that does not say it errs by, about: between the closed form (0.1 to 0.2) and
+# the published program (0.4), see docs/accuracy.md.
+UNKNOWN_ERROR = 0.25
+
+
+@dataclass(frozen=True)
+class GivenKernel:
+    """A kernel to enlarge one photo with.
+
+    Attributes:
+        kernel: centred by the half-pixel rule, sum 1.
+        expected_error: relative L2; 0 of one that is known.
+        seconds: that its estimate took, if it was made now.
+    """
+
+    kernel: BlurKernel
+    expected_error: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """One way to come by kernels.
+
+    Attributes:
+        label: for the tables.
+        given: by `SrPhoto.key` the kernel, or why there is none.
+    """
+
+    label: str
+    given: Mapping[str, GivenKernel | str]
+
+
+def bicubic_kernels(test: SrSet) -> Kernels:
+    """The antialiased bicubic kernel for every photo: what super-resolution assumes."""
+    given = GivenKernel(metrics.bicubic(test.scale))
+    return Kernels(BICUBIC, {photo.key: given for photo in test.photos})
+
+
+def true_kernels(test: SrSet) -> Kernels:
+    """The kernels that the LR photos were made with.
+
+    Raises:
+        InputError: the test set has none.
+    """
+    if all(photo.true_kernel is None for photo in test.photos):
+        raise InputError(
+            f"true kernels must be in gt_k_x{test.scale}/, got {test.folder} without; "
+            "leave `true` out of --kernels"
+        )
+    return Kernels(TRUE, {photo.key: _told(_true, photo, test.scale) for photo in test.photos})
+
+
+def stored_kernels(folder: str | os.PathLike[str], test: SrSet) -> Kernels:
+    """Estimates in a folder, as `estimate` or another program wrote them.
+
+    Where the record of `estimate` lies beside, the error it expects is taken from there.
+
+    Raises:
+        InputError: no kernels there, or none of these photos.
+    """
+    files = kernel_files(Path(folder), test.scale, "estimates")
+    if not any(photo.key in files for photo in test.photos):
+        raise InputError(
+            f"estimates must have the names of the photos, got {min(files.values()).name} and "
+            f"{test.photos[0].low.name}; rename one side"
+        )
+
+    def stored(photo: SrPhoto, scale: int) -> GivenKernel:
+        if photo.key not in files:
+            raise InputError(f"{photo.name}: no estimate in {folder}")
+        file = files[photo.key]
+        return GivenKernel(store.load(file, scale=scale), _recorded_error(file, photo.name))
+
+    label = Path(folder).resolve().name
+    return Kernels(label, {photo.key: _told(stored, photo, test.scale) for photo in test.photos})
+
+
+def applied_kernel(photo: SrPhoto, scale: int) -> BlurKernel:
+    """The true kernel as it was applied to make the LR photo, but for its sum, which is 1.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    if photo.true_kernel is None:
+        raise InputError(f"{photo.name}: no true kernel in gt_k_x{scale}/")
+    array = from_file(photo.true_kernel, scale).array
+    return BlurKernel(array / array.sum(), scale)
+
+
+def _true(photo: SrPhoto, scale: int) -> GivenKernel:
+    return GivenKernel(applied_kernel(photo, scale))
+
+
+def _told(
+    find: Callable[[SrPhoto, int], GivenKernel], photo: SrPhoto, scale: int
+) -> GivenKernel | str:
+    try:
+        return find(photo, scale)
+    except InputError as error:
+        return str(error)
+
+
+def _recorded_error(file: Path, name: str) -> float:
+    try:
+        record = json.loads((file.parent / f"{name}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return UNKNOWN_ERROR
+    error = record.get("expected_error") if isinstance(record, dict) else None
+    return float(error) if isinstance(error, (int, float)) else UNKNOWN_ERROR
