@@ -27,14 +27,16 @@ from kernelgan_fast.errors import (
 FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
 
 _SHORT_HELP = """\
-kernelgan-fast estimates the kernel that made a photo smaller, from that photo
-alone.
+kernelgan-fast finds the kernel that made a photo small, from that photo alone,
+and puts it to work.
 
   kernelgan-fast estimate photo.png           its kernel, into kernelgan_out/
-  kernelgan-fast estimate photos/ --out out   of every photo in a folder
+  kernelgan-fast upscale photo.png            twice as large, by that kernel
+  kernelgan-fast downscale photo.png --kernel k.mat
+                                              smaller, by a kernel
   kernelgan-fast info                         versions, devices, what would run
 
-All options: kernelgan-fast estimate --help
+All commands: kernelgan-fast --help; of one: kernelgan-fast estimate --help
 """
 
 
@@ -60,6 +62,9 @@ class Parser(argparse.ArgumentParser):
         for action in self._actions:
             found += action.option_strings
             found += [str(choice) for choice in action.choices or ()]
+            if isinstance(action, argparse._SubParsersAction):  # `evaluate` has commands of its own
+                for parser in action.choices.values():
+                    found += parser.words()
         return found
 
 
@@ -101,8 +106,8 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         formatter_class=formatter,
         allow_abbrev=False,
         description=(
-            "Estimate the downscaling kernel of a photo by training a tiny GAN on that\n"
-            "photo alone, on the CPU, in seconds."
+            "Find the kernel that made a photo small, from that photo alone, and enlarge\n"
+            "photos with it."
         ),
         epilog="kernelgan-fast COMMAND --help shows the options of a command.",
     )

@@ -103,7 +103,7 @@ def _unweighted(
 
 
 def _unit(values: NDArray[Any]) -> NDArray[np.float32]:
-    if values.dtype == np.uint8:
-        return np.divide(values, 255, dtype=np.float32)
     unit: NDArray[np.float32] = values
+    if values.dtype == np.uint8:
+        unit = np.divide(values, 255, dtype=np.float32)
     return unit
