@@ -33,15 +33,29 @@ SETS = {
 }
 
 
+SR_SETS = {"dev_cc0": "CC0", "div2krk": "DIV2KRK"}
+KERNELS = {
+    "": "none",
+    "bicubic": "bicubic",
+    "paper": "published recipe",
+    "default": "**ours**",
+    "true": "true",
+}
+
+
 def accuracy() -> str:
     """The table of relative errors."""
-    lines = ["| kernels | photos | `default` | constant |", "|---|---|---|---|"]
+    lines = ["| kernels | photos | `default` | recurrence | constant |", "|---|---|---|---|---|"]
+    rival = _result("accuracy_recurrence_x2")["relative_l2"]
     for scale in (2, 4):
         found = _result(f"accuracy_x{scale}")["relative_l2"]
         for name, what in SETS.items():
             if name in found:
-                row = found[name]
-                figures = [f"{row[one]['mean']:.3f}" for one in ("default", "constant")]
+                row = {**(rival[name] if scale == 2 else {}), **found[name]}
+                figures = [
+                    f"{row[one]['mean']:.3f}" if one in row else "–"
+                    for one in ("default", "recurrence", "constant")
+                ]
                 lines.append(f"| {what}, ×{scale} | {row['photos']} | {' | '.join(figures)} |")
     ranks = _result("accuracy_x2")["spearman"]
     lines.append("")
@@ -49,6 +63,25 @@ def accuracy() -> str:
         "Rank correlation of `expected_error` with the errors of all ×2 photos: "
         f"{ranks['default']:.2f}."
     )
+    return "\n".join(lines) + "\n"
+
+
+def super_resolution() -> str:
+    """The table of PSNR and SSIM, with the gain over bicubic."""
+    scales = _result("super_resolution")["scales"]
+    cells: dict[tuple[str, str], list[str]] = {}
+    heads = []
+    for scale, sets in scales.items():
+        for name, found in sets.items():
+            heads.append(f"{SR_SETS[name]} ×{scale[1:]} ({found['photos']})")
+            for row in found["rows"]:
+                text = f"{row['psnr']:.2f} \\| {row['ssim']:.3f}"
+                if row["kernel"]:
+                    text = f"{text} ({row['gain']:+.2f})"
+                cells.setdefault((row["method"], row["kernel"]), []).append(text)
+    lines = [f"| method | kernel | {' | '.join(heads)} |", "|---|---" + "|---" * len(heads) + "|"]
+    for (method, kernel), texts in cells.items():
+        lines.append(f"| `{method}` | {KERNELS[kernel]} | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +108,8 @@ def speed() -> str:
 
 def readme(text: str) -> str:
     """The README with the tables in their places."""
-    for mark, table in (("accuracy", accuracy()), ("figures", speed())):
+    tables = {"accuracy": accuracy(), "sr": super_resolution(), "figures": speed()}
+    for mark, table in tables.items():
         before, rest = text.split(f"<!-- {mark} -->\n")
         _, after = rest.split(f"<!-- /{mark} -->")
         text = f"{before}<!-- {mark} -->\n{table}<!-- /{mark} -->{after}"

@@ -12,9 +12,13 @@ from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.upscaler import Options
 
 # LR px mirrored at the photo's border: the data steps take the plane for endless.
-_MARGIN = 8
+MARGIN = 8
 
-_ROUNDING = 12**-0.5
+# Beyond it a tile's pixels change by less than 8 bits can show, see docs/upscaling.md.
+CONTEXT = 48
+
+# Noise that rounding to 8 bits leaves, in grey levels.
+ROUNDING = 12**-0.5
 
 
 class Unfold:
@@ -33,10 +37,9 @@ class Unfold:
         self._network, _ = weights.load(options.weights)
         multiple = self._network.prior.multiple
         self.multiple = max(multiple // self.scale, 1)
-        # Beyond it a tile's pixels change by less than 8 bits can show, see docs/upscaling.md.
-        self.context = 48
+        self.context = CONTEXT
         self._model = ForwardModel(torch.tensor(kernel.array, dtype=torch.float32), kernel.scale)
-        noise = max(options.noise or 0.0, _ROUNDING) / 255
+        noise = max(options.noise or 0.0, ROUNDING) / 255
         self._filters, self._levels = self._network.filters(
             self._model, noise, options.kernel_error
         )
@@ -47,14 +50,14 @@ class Unfold:
         device = low.device
         self._network.to(device)
         height, width = low.shape[-2:]
-        below, right = (-(side + 2 * _MARGIN) % self.multiple for side in (height, width))
-        wide = extend(low, _MARGIN, _MARGIN + below, _MARGIN, _MARGIN + right)
+        below, right = (-(side + 2 * MARGIN) % self.multiple for side in (height, width))
+        wide = extend(low, MARGIN, MARGIN + below, MARGIN, MARGIN + right)
         filters = [taps.to(device) for taps in self._filters]
         with torch.inference_mode():
             stages = self._network(
                 wide, self._model.to(device), filters, self._levels.to(device), self._precision
             )
-        first = _MARGIN * self.scale
+        first = MARGIN * self.scale
         rows, columns = (slice(first, first + side * self.scale) for side in (height, width))
         result: Tensor = stages[-1][..., rows, columns].clone()
         return result
