@@ -141,3 +141,14 @@ def test_the_laws_are_those_of_the_help() -> None:
 
     words = DESCRIPTION.partition("Laws:")[2].split()
     assert all(law in words for law in blur_laws.LAWS)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_flipped_file_is_told(scale: int, tmp_path: Path) -> None:
+    kernel = draw("anisotropic", scale, seed=0, name="").array
+    right, flipped = tmp_path / "right.npy", tmp_path / "flipped.npy"
+    np.save(right, kernel)
+    np.save(flipped, kernel[::-1, ::-1])
+    assert from_file(right, scale).notes == ()
+    (note,) = from_file(flipped, scale).notes
+    assert "turn it with kernelgan_fast.kernels.flip" in note

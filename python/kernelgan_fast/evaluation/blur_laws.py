@@ -118,10 +118,21 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
     stored = store.load(name, scale=scale, index=index)
     array = centred_as_div2krk(stored.array, scale)
     lost = 1.0 - float(array.sum())
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     if abs(lost) > _LOSS_WORTH_TELLING:
-        notes = (f"{lost:.1%} of {Path(name).name} left its frame as it was centred",)
-    return TrueKernel(array, {"file": Path(name).name, "index": index or 0}, notes)
+        notes.append(f"{lost:.1%} of {Path(name).name} left its frame as it was centred")
+    if _looks_flipped(stored.array, scale):
+        notes.append(
+            f"{Path(name).name} lies before its middle as kernels stored for convolution do: if "
+            "it is one, turn it with kernelgan_fast.kernels.flip first"
+        )
+    return TrueKernel(array, {"file": Path(name).name, "index": index or 0}, tuple(notes))
+
+
+def _looks_flipped(kernel: NDArray[np.float64], scale: int) -> bool:
+    """Whether the mass lies as far before the centre tap as the half-pixel rule has it after."""
+    middle = kernel.shape[0] // 2
+    return max(centre_of_mass(kernel)) < middle - (scale - 1) / 4
 
 
 def centred_as_div2krk(kernel: ArrayLike, scale: int) -> NDArray[np.float64]:

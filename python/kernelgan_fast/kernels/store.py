@@ -205,7 +205,7 @@ def _agreed_scale(asked: int | None, stored: int | None, name: str) -> int:
     if asked is None and stored is None:
         raise InputError(f"{name}: the file does not say its scale; give scale=2 or scale=4")
     if asked is not None and stored is not None and asked != stored:
-        raise InputError(f"{name}: the kernel is for scale {stored}, not {asked}; leave scale out")
+        raise InputError(f"{name}: the kernel is for scale {stored}, not {asked}; ask for {stored}")
     return asked if stored is None else stored  # type: ignore[return-value]
 
 
