@@ -169,5 +169,10 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert network.shape.widths == (6, 8)
     assert json.dumps(about["photos"]) and len(about["held_out"]) == 1  # type: ignore[arg-type]
     assert set(about["gain_over_bicubic"]) == {"x2", "x4"}  # type: ignore[call-overload]
+    paused = tmp_path / "paused.safetensors"
+    arguments[2] = str(paused)
+    assert main([*arguments, "--minutes", "9", "--pause-after", "0"]) == 130
+    assert "go on with --resume" in capsys.readouterr().err and not paused.exists()
+    assert main([*arguments, "--resume"]) == 0 and paused.exists()
     assert main([str(tmp_path / "none"), "--out", str(out)]) == 2
     assert "no image found there" in capsys.readouterr().err

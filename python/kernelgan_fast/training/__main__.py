@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m kernelgan_fast.training",
         description="Train the unfolding network on a folder of sharp photos, without a loader: "
         "photos are kept in memory, kernels are drawn and applied on the device.",
-        epilog="One H100: --minutes 25 --device cuda --batch 32 --side 128 --stages 5 --blocks 2",
+        epilog="One H100: scripts/gpu_check train -- PHOTOS --out FILE --minutes 25",
     )
     made.add_argument("photos", help="folder of photos; the larger and sharper the better")
     made.add_argument("--out", required=True, metavar="FILE", help="weights, .safetensors")
@@ -43,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
         "--bank", type=int, default=100, metavar="N", help="estimated kernels a scale"
     )
     made.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    made.add_argument(
+        "--pause-after", type=float, metavar="M", help="minutes of this run; go on with --resume"
+    )
     made.add_argument(
         "--resume", action="store_true", help="go on from FILE.checkpoint of a stopped run"
     )
@@ -92,7 +96,7 @@ def train(args: argparse.Namespace) -> None:
     checkpoint = Path(f"{args.out}.checkpoint")
     if args.resume and checkpoint.exists():
         training.restore(checkpoint)
-    progress = _Progress(training, checkpoint)
+    progress = _Progress(training, checkpoint, args.pause_after)
     try:
         training.run(progress)
     finally:
@@ -112,9 +116,10 @@ def train(args: argparse.Namespace) -> None:
 class _Progress:
     """Tells and saves from time to time."""
 
-    def __init__(self, training: Training, checkpoint: Path) -> None:
+    def __init__(self, training: Training, checkpoint: Path, pause_after: float | None) -> None:
         self._training, self._checkpoint = training, checkpoint
         self._told = self._saved = time.monotonic()
+        self._pause_at = math.inf if pause_after is None else self._told + 60 * pause_after
         self._losses: list[float] = []
 
     def __call__(self, step: int, loss: float, part: float) -> None:
@@ -124,6 +129,8 @@ class _Progress:
             mean = sum(self._losses) / len(self._losses)
             logging.info("%5.1f %%  step %d  loss %.5f", 100 * part, step, mean)
             self._told, self._losses = now, []
+        if now > self._pause_at:
+            raise KeyboardInterrupt  # saved and told as when a user stops it
         if now - self._saved > _SAVE_EVERY:
             self._training.save(self._checkpoint)
             self._saved = now
