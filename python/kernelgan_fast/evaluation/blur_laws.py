@@ -132,7 +132,7 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
 def _looks_flipped(kernel: NDArray[np.float64], scale: int) -> bool:
     """Whether the mass lies as far before the centre tap as the half-pixel rule has it after."""
     middle = kernel.shape[0] // 2
-    return max(centre_of_mass(kernel)) < middle - (scale - 1) / 4
+    return bool(max(centre_of_mass(kernel)) < middle - (scale - 1) / 4)
 
 
 def centred_as_div2krk(kernel: ArrayLike, scale: int) -> NDArray[np.float64]:

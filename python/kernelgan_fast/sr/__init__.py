@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 
@@ -67,7 +67,5 @@ def prepare(method: str, kernel: BlurKernel, options: Options, photo: Tensor) ->
     file, name = _HOMES[check_method(method)]
     if kernel.scale not in SCALES:
         raise InputError(f"photos are enlarged 2 or 4 times, the kernel is for {kernel.scale}")
-    make = getattr(import_module(f"{__name__}.{file}"), name)
-    if method in LEARNING:
-        return cast("Callable[..., Upscaler]", make)(kernel, options, photo)
-    return cast("Callable[..., Upscaler]", make)(kernel, options)
+    make: Callable[..., Upscaler] = getattr(import_module(f"{__name__}.{file}"), name)
+    return make(kernel, options, photo) if method in LEARNING else make(kernel, options)
