@@ -10,6 +10,7 @@ set(KGF_SANITIZE OFF CACHE STRING "OFF, or the sanitizers to build with: address
 
 option(KGF_FLOAT64 "Build the ops for float64 too: gradient checks need it, training does not" OFF)
 option(KGF_WERROR "Turn compiler warnings into errors" OFF)
+option(KGF_BUILD_ENGINE "Build the library for C++ programs, with its headers and CMake package" ON)
 option(KGF_BUILD_TESTS "Build tests/cpp, to be run by ctest" OFF)
 # pip turns this on (see pyproject.toml); it alone needs pybind11 and Python's headers.
 option(KGF_BUILD_PYTHON "Build the Python module kernelgan_fast._native" OFF)

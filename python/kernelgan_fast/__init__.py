@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.api import Estimate, Upscaled, downscale, estimate, upscale
     from kernelgan_fast.config import TrainConfig, profile
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
+    from kernelgan_fast.sdk import get_cmake_dir, get_include
 
     __version__: str
 
@@ -25,6 +26,8 @@ __all__ = [
     "downscale",
     "errors",
     "estimate",
+    "get_cmake_dir",
+    "get_include",
     "profile",
     "upscale",
 ]
@@ -36,6 +39,8 @@ _HOMES = {
     "Upscaled": "api",
     "downscale": "api",
     "estimate": "api",
+    "get_cmake_dir": "sdk",
+    "get_include": "sdk",
     "profile": "config",
     "upscale": "api",
 }

@@ -16,8 +16,8 @@ CSRC = ROOT / "csrc"
 # What each room of the package may import. "package" is `import kernelgan_fast` itself, for its
 # version; inside a room imports are free. The BlurKernel value is a room of its own.
 MAY_IMPORT = {
-    "__init__": {"api", "config", "errors", "kernels.blur_kernel"},
-    "__main__": {"cli"},
+    "__init__": {"api", "config", "errors", "kernels.blur_kernel", "sdk"},
+    "__main__": {"cli", "errors", "sdk"},
     "cli": {
         "api",
         "config",
@@ -35,6 +35,7 @@ MAY_IMPORT = {
         "crops",
         "errors",
         "evaluation",
+        "export",
         "files",
         "gan",
         "images",
@@ -43,9 +44,21 @@ MAY_IMPORT = {
         "ops",
         "package",
         "recurrence",
+        "runtime",
         "spectral",
         "sr",
     },
+    "export": {
+        "errors",
+        "files",
+        "kernels",
+        "kernels.blur_kernel",
+        "ops",
+        "package",
+        "runtime",
+        "sr",
+    },
+    "runtime": {"errors", "kernels"},
     "training": {"errors", "evaluation", "files", "images", "kernels", "spectral", "sr"},
     "evaluation": {
         "errors",
@@ -66,6 +79,7 @@ MAY_IMPORT = {
     "images": {"errors", "files"},
     "ops": {"_native", "errors"},
     "files": {"errors"},
+    "sdk": {"errors"},
     "config": {"errors"},
     "kernels.blur_kernel": {"errors"},
     "errors": set(),
@@ -74,10 +88,12 @@ MAY_IMPORT = {
 # What each part of csrc may include of the others.
 MAY_INCLUDE = {
     "bindings": {"ops", "core", "include"},
+    "engine": {"ops", "core", "include"},
     "ops": {"core", "include"},
     "core": {"include"},
     "include": set(),
 }
+RUNTIME_FILE = PurePosixPath("engine/onnxruntime.cpp")
 FRAMEWORKS = re.compile(r"^(torch|ATen|c10|pybind11|numpy|Python\.h)")
 
 
@@ -135,6 +151,8 @@ def wrong_includes(path: PurePosixPath, source: str) -> list[str]:
         if FRAMEWORKS.match(included):
             if part != "bindings" or not included.startswith("pybind11/"):
                 wrong.append(f"{path} includes {included}: only bindings/ may, and pybind11 alone")
+        elif included.startswith("onnxruntime") and path != RUNTIME_FILE:
+            wrong.append(f"{path} includes {included}: only {RUNTIME_FILE} may")
         elif ".." in target.parts:
             wrong.append(f"{path} includes {included}: name it from csrc/, without ..")
         elif target.parts[0] in MAY_INCLUDE and target.parts[0] not in MAY_INCLUDE[part] | {part}:
@@ -183,6 +201,8 @@ def test_a_wrong_import_is_named(path: str, source: str) -> None:
         ("ops/downscale/downscale.cpp", '#include "../../core/array.h"'),
         ("ops/downscale/downscale.cpp", "#include <pybind11/pybind11.h>"),
         ("bindings/module.cpp", "#include <torch/extension.h>"),
+        ("bindings/module.cpp", '#include "engine/session.h"'),
+        ("engine/model.h", "#include <onnxruntime_c_api.h>"),
         ("attic/old.cpp", ""),
     ],
 )

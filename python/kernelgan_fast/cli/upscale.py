@@ -28,6 +28,8 @@ Methods, from the quickest to the slowest:
   zssr               trains a network on the photo itself, for minutes
   srmd               a published network; its weights are yours to bring
 
+  --engine FILE      a model of `export sr`, in place of a method
+
 Kernels:
   estimate           each photo's own, by the profile default (the default)
   FILE               .mat, .npy or .json; FILE:INDEX of several
@@ -50,11 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_photos(parser)
     what = parser.add_argument_group("what to make")
-    what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
+    what.add_argument("--scale", type=int, choices=(2, 4), help="default 2, or the model's")
     what.add_argument(
         "--kernel", default="estimate", metavar="KERNEL", help="estimate (default), FILE, bicubic"
     )
     what.add_argument("--method", metavar="NAME", help="one of the above, default unfold")
+    what.add_argument("--engine", metavar="FILE", help="a model that runs in its place")
     what.add_argument(
         "--noise",
         type=float,
@@ -81,7 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="float32",
         help="of networks, default float32",
     )
-    machine.add_argument("--device", default="cpu", metavar="NAME", help="cpu (default), cuda:1")
+    machine.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="cpu (default), cuda:1; of models also tensorrt",
+    )
     machine.add_argument("--jobs", type=int, metavar="N", help="CPU threads (default all)")
 
 
@@ -93,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         kernel=args.kernel,
         scale=args.scale,
         method=args.method,
+        engine=args.engine,
         noise=args.noise,
         iterations=args.iterations,
         seed=args.seed,

@@ -105,6 +105,27 @@ def kernel_source(
     return _one(_from_file(name, scale))
 
 
+def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> Applied:
+    """Read a kernel that no photo decides.
+
+    Args:
+        kernel: a file, FILE:INDEX or "bicubic".
+        scale: 2 or 4.
+
+    Raises:
+        InputError: a scale or kernel that cannot be used, or one that each photo has its own of.
+    """
+    name = os.fspath(kernel)
+    if scale not in SCALES:
+        raise InputError(f"scale must be 2 or 4, got {scale!r}")
+    if name == ESTIMATE or Path(name).is_dir():
+        raise InputError(
+            f"one kernel for all photos is wanted, got {name}; give a file (.mat .npy .json) or "
+            "bicubic"
+        )
+    return _bicubic(scale) if name == BICUBIC else _from_file(name, scale)
+
+
 def _one(applied: Applied) -> KernelSource:
     content = _content(applied.kernel)
     return KernelSource(applied.label, lambda photo, name: applied, lambda name: content)

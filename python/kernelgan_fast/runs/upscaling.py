@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
 from kernelgan_fast.runs.downscaling import FORMATS
+from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
 from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
 from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
 from kernelgan_fast.runs.settings import versions
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
     from kernelgan_fast.runs.kernel_source import Applied
+    from kernelgan_fast.runtime.engine import Engine
     from kernelgan_fast.sr.tiling import Enlarged
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -59,7 +61,8 @@ class UpscaleSettings:
     Attributes:
         kernels: where their kernels come from.
         scale: 2 or 4.
-        method: one of `sr.METHODS`.
+        method: one of `sr.METHODS`; of a model, its own.
+        engine: a model that runs in place of the method.
         noise: of the photos, standard deviation in grey levels of 255; None for rounding alone.
         iterations: of the method, None for its own number.
         seed: of methods that draw.
@@ -74,6 +77,7 @@ class UpscaleSettings:
     kernels: KernelSource
     scale: int
     method: str
+    engine: Engine | None
     noise: float | None
     iterations: int | None
     seed: int
@@ -88,8 +92,9 @@ class UpscaleSettings:
 def upscale_settings(
     *,
     kernel: str | os.PathLike[str] | BlurKernel = "estimate",
-    scale: int = 2,
+    scale: int | None = None,
     method: str | None = None,
+    engine: str | os.PathLike[str] | None = None,
     noise: float | None = None,
     iterations: int | None = None,
     seed: int = 0,
@@ -106,9 +111,6 @@ def upscale_settings(
         InputError: an option is out of range, or the kernels cannot be used.
         DeviceUnavailable: the device is not there.
     """
-    from kernelgan_fast import sr
-
-    method = sr.check_method(sr.DEFAULT if method is None else method)
     if noise is not None and not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
     for name, value, least in (("iterations", iterations, 1), ("seed", seed, 0)):
@@ -120,13 +122,24 @@ def upscale_settings(
         raise InputError(f"the precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     if suffix not in FORMATS:
         raise InputError(f"the format must be one of {', '.join(FORMATS)}, got {suffix!r}")
-    # Bicubic enlargement asks for no kernel, so none is estimated for it.
-    kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale, seed=seed)
-    _checked_device(device)
+    if engine is not None:
+        only = {"method": method, "iterations": iterations, "weights": weights}
+        model = open_engine(engine, only, precision, device, threads)
+        scale, kernels = kernels_of_engine(model, kernel, scale, noise, seed)
+        method, precision = model.card.method, model.card.precision
+    else:
+        from kernelgan_fast import sr
+
+        model, method = None, sr.check_method(sr.DEFAULT if method is None else method)
+        scale = getattr(kernel, "scale", 2) if scale is None else scale
+        # Bicubic enlargement asks for no kernel, so none is estimated for it.
+        kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale, seed=seed)
+        _checked_device(device)
     return UpscaleSettings(
         kernels=kernels,
         scale=scale,
         method=method,
+        engine=model,
         noise=noise,
         iterations=iterations,
         seed=seed,
@@ -145,6 +158,7 @@ def upscale(
     scale: int | None = None,
     kernel: str | os.PathLike[str] | BlurKernel = "estimate",
     method: str | None = None,
+    engine: str | os.PathLike[str] | None = None,
     noise: float | None = None,
     iterations: int | None = None,
     seed: int = 0,
@@ -160,11 +174,13 @@ def upscale(
     Args:
         source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]. Alpha is ignored.
-        scale: 2 or 4; the kernel's own where a `BlurKernel` is given, else 2, if None.
+        scale: 2 or 4; if None the model's or the kernel's own where an engine or a `BlurKernel`
+            is given, else 2.
         kernel: a `BlurKernel`; a file or FILE:INDEX; "estimate", the photo's own by the profile
             "default"; or "bicubic", antialiased, as most programs make photos small. It is found
             once, on the whole photo.
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
+        engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the
             result smoother. None for what rounding to 8 bits leaves.
         iterations: of "backprojection", "tv" and "zssr", instead of their own number.
@@ -172,8 +188,8 @@ def upscale(
         weights: a file for "unfold" or "srmd".
         tile: side of tiles in LR px, 0 for none, None for automatic.
         precision: "float32", "bfloat16" or "float16", of networks.
-        device: "cpu" or a GPU as "cuda" or "cuda:1".
-        threads: CPU threads, None for as many as PyTorch takes.
+        device: "cpu" or a GPU as "cuda" or "cuda:1"; of an engine also "tensorrt".
+        threads: CPU threads, None for as many as PyTorch, or the engine's program, takes.
         progress: called with the steps done and their number; may raise to stop.
 
     Returns:
@@ -188,12 +204,11 @@ def upscale(
     """
     from kernelgan_fast.images import as_photo, read_image
 
-    if scale is None:
-        scale = getattr(kernel, "scale", 2)
     settings = upscale_settings(
         kernel=kernel,
         scale=scale,
         method=method,
+        engine=engine,
         noise=noise,
         iterations=iterations,
         seed=seed,
@@ -248,6 +263,7 @@ class UpscaleRun(RecordedRun):
             "kernel": settings.kernels.identity(name),
             "scale": settings.scale,
             "method": settings.method,
+            "engine": None if settings.engine is None else settings.engine.identity,
             "noise": settings.noise,
             "iterations": settings.iterations,
             "seed": settings.seed,
@@ -310,6 +326,10 @@ def _enlarge(
     def learnt(part: float) -> None:
         if report is not None:
             report(round(100 * part), 100)
+
+    if settings.engine is not None:
+        model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
+        return enlarge_photo(model, photo.pixels, tile=settings.tile, progress=report)
 
     options = Options(
         noise=settings.noise,

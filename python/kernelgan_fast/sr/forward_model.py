@@ -16,8 +16,8 @@ from torch.nn import functional
 
 # Reach of the filter that undoes H Hᵀ, in LR px, by how small tau is: with these the step is
 # within 0.4 grey levels of the exact one (31 taps for tau >= 3e-4), see docs/upscaling.md.
-_TAPS = 31
-_GRID = 128
+TAPS = 31
+GRID = 128
 
 # Where a filter has more taps a side than this, convolving by FFT is quicker on a CPU.
 _DIRECT_TAPS = 9
@@ -78,16 +78,16 @@ class ForwardModel:
         """
         spectrum = 1 / (self.power + tau)
         taps: Tensor = torch.fft.fftshift(torch.fft.ifft2(spectrum).real)
-        middle, half = _GRID // 2, _TAPS // 2
+        middle, half = GRID // 2, TAPS // 2
         span = slice(middle - half, middle + half + 1)
         return taps[span, span].to(self.kernel.dtype)
 
     @cached_property
     def power(self) -> Tensor:
         """The spectrum of H Hᵀ on a grid of LR frequencies, (128, 128) float64."""
-        size = _GRID * self.scale
+        size = GRID * self.scale
         full: Tensor = torch.fft.fft2(self.kernel.double(), s=(size, size)).abs().square()
-        return full.reshape(self.scale, _GRID, self.scale, _GRID).mean(dim=(0, 2))
+        return full.reshape(self.scale, GRID, self.scale, GRID).mean(dim=(0, 2))
 
     def data_step(
         self, high: Tensor, low: Tensor, inverse: Tensor, window: Tensor | None = None

@@ -16,7 +16,7 @@ from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.prior import Prior
 
 # tau of a data step lies between these.
-_LEAST, _MOST = 1e-3, 1e-1
+LEAST, MOST = 1e-3, 1e-1
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class UnfoldNet(nn.Module):
         facts = [noise * 10, kernel_error, math.log2(scale) - 1]
         told = self.control(torch.tensor(facts, device=parameter.device, dtype=parameter.dtype))
         tau, level = told.chunk(2)
-        span = math.log(_MOST / _LEAST)
-        return _LEAST * torch.exp(span * torch.sigmoid(tau - 1)), level
+        span = math.log(MOST / LEAST)
+        return LEAST * torch.exp(span * torch.sigmoid(tau - 1)), level
 
     def filters(
         self, model: ForwardModel, noise: float, kernel_error: float

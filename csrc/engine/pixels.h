@@ -1,0 +1,35 @@
+// Images of any type and stride ↔ planes of float32.
+#pragma once
+
+#include <cstdint>
+
+#include "include/kernelgan_fast/engine.h"
+
+namespace kgf::engine {
+
+// A rectangle of an image.
+struct Window {
+  int top, left, height, width;
+};
+
+// Planes in rows: sample (c, y, x) is data[c·plane + y·row + x].
+template <class T>
+struct Planes {
+  T* data;
+  int64_t plane, row;
+};
+
+enum class Role { input, output };
+
+// Refuses an image that cannot be one, under the argument's name.
+void check_image(const kgf_image* image, const char* argument, Role role);
+
+// The image itself if it is planes as `read_pixels` makes them of all of it, else null.
+const float* as_planes(const kgf_image& image);
+// Reads a window into planes, in which white is 1.
+void read_pixels(const kgf_image& image, const Window& window, const Planes<float>& planes);
+// Writes planes into a window. Integers are rounded to the nearest, ties to even, and clipped to the
+// image's white; NaN becomes 0.
+void write_pixels(const Planes<const float>& planes, const kgf_image& image, const Window& window);
+
+}  // namespace kgf::engine

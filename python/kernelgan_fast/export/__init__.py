@@ -1,0 +1,1 @@
+"""Models for other programs: the downscaler and the upscaler as ONNX files."""

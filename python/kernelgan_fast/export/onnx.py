@@ -1,0 +1,169 @@
+"""Models as ONNX files, put in place once ONNX and a comparison with PyTorch approve of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.export.downscale import downscale_model
+from kernelgan_fast.export.parity import check
+from kernelgan_fast.export.unfold import unfold_model
+from kernelgan_fast.files import atomic_write
+from kernelgan_fast.kernels import BlurKernel, target_centre
+from kernelgan_fast.ops import reference
+from kernelgan_fast.sr import SCALES, weights
+from kernelgan_fast.sr.unfold import Unfold
+from kernelgan_fast.sr.upscaler import Options
+
+PRECISIONS = ("float32", "float16")
+METHODS = ("unfold",)
+
+_LARGEST_KERNEL = 63
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model in place.
+
+    Attributes:
+        path: the file.
+        size: bytes.
+        difference: the largest from PyTorch, of results in [0, 1].
+    """
+
+    path: Path
+    size: int
+    difference: float
+
+
+def export_downscale(
+    path: str | os.PathLike[str],
+    *,
+    kernel: BlurKernel | None = None,
+    size: int | None = None,
+    scale: int = 2,
+    precision: str = "float32",
+) -> Exported:
+    """Write the downscaler LR = correlate(HR, kernel)[::scale, ::scale] as an ONNX file.
+
+    Args:
+        path: the file; an old one is replaced.
+        kernel: to bake in, of either scale.
+        size: of a kernel that is an input, odd; one of both must be given.
+        scale: of a kernel that is an input.
+        precision: "float32" or "float16".
+
+    Raises:
+        InputError: an argument cannot be used, or onnx or onnxruntime is missing.
+        OutputError: the model does not do what PyTorch does, or could not be written.
+    """
+    scale, size = _checked(kernel, size, scale, precision)
+    content = downscale_model(kernel, size, scale, precision)
+    tried = kernel or _example(size, scale)
+    taps = tried.array.astype(np.float32)
+    difference = check(
+        content,
+        lambda image: reference.downscale(image, torch.from_numpy(taps)[None], scale),
+        {} if kernel else {"kernel": taps},
+        precision,
+    )
+    return _placed(path, content, difference)
+
+
+def export_sr(
+    path: str | os.PathLike[str],
+    *,
+    method: str = "unfold",
+    kernel: BlurKernel | None = None,
+    size: int | None = None,
+    scale: int = 2,
+    noise: float | None = None,
+    kernel_error: float = 0.0,
+    weights_file: str | os.PathLike[str] | None = None,
+    precision: str = "float32",
+) -> Exported:
+    """Write a method of super-resolution as an ONNX file.
+
+    Args:
+        path: the file; an old one is replaced.
+        method: "unfold".
+        kernel: to bake in, of either scale; the model is then a plain one from photo to photo.
+        size: of a kernel that is an input, odd; one of both must be given. The noise and the
+            kernel's error are inputs then too.
+        scale: of a kernel that is an input.
+        noise, kernel_error: to bake in with the kernel; as in `Options`.
+        weights_file: of the network; the package's own if None.
+        precision: "float32" or "float16", of the network; data steps are always float32.
+
+    Raises:
+        InputError: an argument cannot be used, or onnx or onnxruntime is missing.
+        OutputError: the model does not do what PyTorch does, or could not be written.
+    """
+    if method not in METHODS:
+        raise InputError(f"methods that can be exported are {', '.join(METHODS)}, got {method!r}")
+    if noise is not None and not 0 <= noise <= 255:
+        raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
+    if kernel is None and (noise is not None or kernel_error):
+        raise InputError("noise is an input of a model that takes kernels; leave it out")
+    scale, size = _checked(kernel, size, scale, precision)
+    file = None if weights_file is None else Path(weights_file)
+    network, _ = weights.load(file)
+    digest = hashlib.sha256((file or weights.shipped()).read_bytes()).hexdigest()
+    content = unfold_model(
+        network, kernel, size, scale,
+        noise=noise, kernel_error=kernel_error, precision=precision, about=f"sha256 {digest}",
+    )  # fmt: skip
+    tried = kernel or _example(size, scale)
+    told: dict[str, NDArray[np.float32]] = {}
+    if kernel is None:
+        noise, kernel_error = 1.5, 0.2
+        told = {
+            "kernel": tried.array.astype(np.float32),
+            "noise": np.array([noise], np.float32),
+            "kernel_error": np.array([kernel_error], np.float32),
+        }
+    options = Options(noise=noise, kernel_error=kernel_error, weights=file)
+    return _placed(path, content, check(content, Unfold(tried, options), told, precision))
+
+
+def _checked(
+    kernel: BlurKernel | None, size: int | None, scale: int, precision: str
+) -> tuple[int, int]:
+    """The scale and the kernel's size."""
+    if precision not in PRECISIONS:
+        raise InputError(f"the precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    if (kernel is None) == (size is None):
+        raise InputError("give a kernel to bake in, or the size of one that is an input, not both")
+    if kernel is not None:
+        scale, size = kernel.scale, kernel.size
+    if scale not in SCALES:
+        raise InputError(f"the scale must be 2 or 4, got {scale}")
+    assert size is not None
+    if not 3 <= size <= _LARGEST_KERNEL or size % 2 == 0:
+        raise InputError(f"the kernel's size must be odd, 3 to {_LARGEST_KERNEL}, got {size}")
+    return scale, size
+
+
+def _example(size: int, scale: int) -> BlurKernel:
+    """A Gaussian that is not symmetric, to try a model with whose kernel is an input."""
+    rows, columns = np.indices((size, size)) - target_centre(size, scale)
+    wide, narrow = size / 6, size / 9
+    leaning = rows * columns / (2 * wide * narrow)
+    gaussian = np.exp(-((rows / wide) ** 2 + (columns / narrow) ** 2 - leaning) / 2)
+    return BlurKernel(gaussian / gaussian.sum(), scale)
+
+
+def _placed(path: str | os.PathLike[str], content: bytes, difference: float) -> Exported:
+    def write(stream: BinaryIO) -> None:
+        stream.write(content)
+
+    atomic_write(path, write)
+    return Exported(Path(path), len(content), difference)

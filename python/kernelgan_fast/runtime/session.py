@@ -1,0 +1,131 @@
+"""An ONNX model opened in ONNX Runtime, where it was asked to run and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelgan_fast.errors import DeviceUnavailable, InputError
+from kernelgan_fast.runtime.card import PREFIX
+from kernelgan_fast.runtime.extras import required
+
+# Names of ours and of ONNX Runtime.
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+
+_FATAL = 4
+
+
+class Session:
+    """A model ready to run.
+
+    Args:
+        model: a file, or the bytes of one.
+        device: "cpu", "cuda" or "tensorrt"; a number after a colon names the GPU, as "cuda:1".
+        threads: of the CPU; None for as many as there are cores.
+
+    Attributes:
+        device: as asked for.
+        properties: the model's metadata_props.
+        inputs: the shape of each input by name; words are free sides.
+        outputs: the same.
+
+    Raises:
+        InputError: onnxruntime is not installed, there is no such file, or it is no model.
+        DeviceUnavailable: the model would not run where it was asked to.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | bytes,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+    ) -> None:
+        runtime = required("onnxruntime", "onnx")
+        provider, number = _parsed(device)
+        self.device = device
+        name = "the model" if isinstance(model, bytes) else os.fspath(model)
+        if not isinstance(model, bytes) and not Path(model).is_file():
+            raise InputError(f"{name}: no such file; kernelgan-fast export makes one")
+        if PROVIDERS[provider] not in runtime.get_available_providers():
+            raise DeviceUnavailable(_absent(device))
+        options = runtime.SessionOptions()
+        options.log_severity_level = _FATAL  # what goes wrong is told by exceptions
+        options.intra_op_num_threads = threads or 0
+        chosen: Any = PROVIDERS[provider]
+        if provider != "cpu":
+            chosen = (chosen, {"device_id": str(number)})
+        content = model if isinstance(model, bytes) else name
+        try:
+            self._session = runtime.InferenceSession(content, options, providers=[chosen])
+        except Exception as error:  # each of ONNX Runtime's own derives from Exception alone
+            if provider != "cpu":
+                raise DeviceUnavailable(f"{_absent(device)} ({error})") from error
+            raise InputError(
+                f"{name}: not a model that ONNX Runtime can read ({error}); export it again"
+            ) from error
+        # A provider that cannot start is left out without an error.
+        if self._session.get_providers()[0] != PROVIDERS[provider]:
+            raise DeviceUnavailable(_absent(device))
+        self.properties: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
+        self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
+
+    def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Run the model once, from host memory to host memory.
+
+        Args:
+            inputs: by name, float32.
+
+        Returns:
+            The first output.
+
+        Raises:
+            InputError: inputs that the model has not, or that do not fit it; an image too small.
+        """
+        if set(inputs) != set(self.inputs):
+            raise InputError(
+                f"the model takes {', '.join(self.inputs)}, got {', '.join(inputs) or 'nothing'}"
+            )
+        for name, shape in self.inputs.items():
+            got = inputs[name].shape
+            if len(got) != len(shape) or any(
+                isinstance(want, int) and want != side
+                for want, side in zip(shape, got, strict=False)
+            ):
+                raise InputError(f"{name} must be of shape {_words(shape)}, got {_words(got)}")
+        least = int(self.properties.get(f"{PREFIX}least_side", 1))
+        if "image" in inputs and min(inputs["image"].shape[2:]) < least:
+            raise InputError(
+                f"sides of image must be {least} px or more, got {_words(inputs['image'].shape)}"
+            )
+        result: NDArray[np.float32] = self._session.run([next(iter(self.outputs))], inputs)[0]
+        return result
+
+
+def _parsed(device: str) -> tuple[str, int]:
+    name, _, number = device.partition(":")
+    if name not in PROVIDERS or (number and not number.isdigit()) or (name == "cpu" and number):
+        raise InputError(
+            f"a model runs on cpu, cuda, tensorrt, or a GPU by number as cuda:1, got {device!r}"
+        )
+    return name, int(number or 0)
+
+
+def _absent(device: str) -> str:
+    return (
+        f"{device}: ONNX Runtime does not run the model there; use cpu, or install "
+        "onnxruntime-gpu in place of onnxruntime, and the driver and libraries it asks for"
+    )
+
+
+def _words(shape: tuple[object, ...]) -> str:
+    return f"({', '.join(map(str, shape))})"
