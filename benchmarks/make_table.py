@@ -34,6 +34,7 @@ SETS = {
 
 
 SR_SETS = {"dev_cc0": "CC0", "div2krk": "DIV2KRK"}
+SR_METHODS = ("bicubic", "backprojection", "tv", "unfold", "zssr")
 KERNELS = {
     "": "none",
     "bicubic": "bicubic",
@@ -53,7 +54,7 @@ def accuracy() -> str:
             if name in found:
                 row = {**(rival[name] if scale == 2 else {}), **found[name]}
                 figures = [
-                    f"{row[one]['mean']:.3f}" if one in row else "–"
+                    f"{row[one]['mean']:.3f}" if one in row else "-"
                     for one in ("default", "recurrence", "constant")
                 ]
                 lines.append(f"| {what}, ×{scale} | {row['photos']} | {' | '.join(figures)} |")
@@ -68,21 +69,26 @@ def accuracy() -> str:
 
 def super_resolution() -> str:
     """The table of PSNR and SSIM, with the gain over bicubic."""
-    scales = _result("super_resolution")["scales"]
-    cells: dict[tuple[str, str], list[str]] = {}
+    cells: dict[tuple[str, str], dict[str, str]] = {}
     heads = []
-    for scale, sets in scales.items():
-        for name, found in sets.items():
-            heads.append(f"{SR_SETS[name]} ×{scale[1:]} ({found['photos']})")
-            for row in found["rows"]:
-                text = f"{row['psnr']:.2f} \\| {row['ssim']:.3f}"
-                if row["kernel"]:
-                    text = f"{text} ({row['gain']:+.2f})"
-                cells.setdefault((row["method"], row["kernel"]), []).append(text)
+    for path in sorted((ROOT / "benchmarks" / "results").glob("super_resolution_*.json")):
+        for scale, sets in json.loads(path.read_text(encoding="utf-8"))["scales"].items():
+            for name, found in sets.items():
+                head = f"{SR_SETS[name]} ×{scale[1:]} ({found['photos']})"
+                heads.append(head)
+                for row in found["rows"]:
+                    gain = f" ({row['gain']:+.2f})" if row["kernel"] else ""
+                    text = f"{row['psnr']:.2f}{gain}, {row['ssim']:.3f}"
+                    cells.setdefault((row["method"], row["kernel"]), {})[head] = text
     lines = [f"| method | kernel | {' | '.join(heads)} |", "|---|---" + "|---" * len(heads) + "|"]
-    for (method, kernel), texts in cells.items():
+    for method, kernel in sorted(cells, key=_sr_order):
+        texts = [cells[method, kernel].get(head, "-") for head in heads]
         lines.append(f"| `{method}` | {KERNELS[kernel]} | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"
+
+
+def _sr_order(way: tuple[str, str]) -> tuple[int, int]:
+    return SR_METHODS.index(way[0]), list(KERNELS).index(way[1])
 
 
 def speed() -> str:

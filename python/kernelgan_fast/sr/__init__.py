@@ -27,7 +27,7 @@ _HOMES = {
 METHODS = tuple(_HOMES)
 
 # What `upscale` takes where nothing is said.
-DEFAULT = "tv"
+DEFAULT = "unfold"
 
 # Those that learn from the photo itself before they enlarge it.
 LEARNING = ("zssr",)
