@@ -47,7 +47,7 @@ def measured(folder: Path, scale: str, options: argparse.Namespace) -> dict[str,
     if options.stored:
         name, _, place = options.stored.partition("=")
         place = place.format(set=folder.name, scale=scale)
-        kernels, names = f"{kernels},{place}", {place: name}
+        kernels, names = f"{kernels},{place}", {Path(place).name: name}
     command += ["--scale", scale, "--methods", options.methods, "--kernels", kernels]
     if options.photos:
         command += ["--photos", options.photos]
