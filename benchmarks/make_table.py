@@ -104,6 +104,14 @@ def speed() -> str:
         "of that, preparing the crops": f"{pipeline['stages']['prepare']:.2f} s",
         "Memory for 12 megapixels, beyond PyTorch's": f"{pipeline['memory_12_megapixels']:.0f} MiB",
     }
+    upscaling = _result("upscale")
+    for method, seconds in upscaling["methods"].items():
+        wall = seconds["wall"]
+        rows[f"`upscale --method {method}`, 0.7 megapixels ×2, two threads"] = (
+            f"{wall['median']:.1f} s ({wall['min']:.1f} to {wall['max']:.1f})"
+        )
+    most = max(upscaling["memory_12_megapixels"].values())
+    rows["Memory to upscale 12 megapixels ×2, by any of these"] = f"{most:.0f} MiB"
     machine = train["machine"]
     where = f"{machine['cores']} shared cores of an {machine['cpu']}"
     vectors = machine["extension"]["simd"]
