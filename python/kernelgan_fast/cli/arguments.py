@@ -43,3 +43,17 @@ def add_output(parser: argparse.ArgumentParser, default_out: str) -> argparse._A
         "--json", action="store_true", help="one JSON document on stdout instead of lines"
     )
     return output
+
+
+def add_format(output: argparse._ArgumentGroup) -> None:
+    """Add the format of the photos that are written: --format.
+
+    Args:
+        output: the group that `add_output` made.
+    """
+    output.add_argument(
+        "--format",
+        choices=("png", "jpg", "webp", "tif", "bmp"),
+        default="png",
+        help="of the photos written, default png",
+    )

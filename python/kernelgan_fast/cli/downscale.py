@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kernelgan_fast.cli.arguments import add_output, add_photos
-from kernelgan_fast.cli.session import EXIT_CODES, Session
+from kernelgan_fast.cli.arguments import add_format, add_output, add_photos
+from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
     from kernelgan_fast.runs.downscaling import DownscaleRun
@@ -70,13 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--pairs", action="store_true", help="write HR/, LR/ and kernels/, to train with"
     )
-    output = add_output(parser, DEFAULT_OUT)
-    output.add_argument(
-        "--format",
-        choices=("png", "jpg", "webp", "tif", "bmp"),
-        default="png",
-        help="of the photos written, default png",
-    )
+    add_format(add_output(parser, DEFAULT_OUT))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -94,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     return _Session(args, DownscaleRun(args.inputs, args.out, settings, resume=args.resume)).run()
 
 
-class _Session(Session):
+class _Session(ResizeSession):
     def __init__(self, args: argparse.Namespace, downscale_run: DownscaleRun) -> None:
         super().__init__(args, downscale_run)
         self._settings = downscale_run.settings
@@ -105,16 +99,6 @@ class _Session(Session):
         label = self._settings.kernels.label
         return f"by {label}, scale {self.args.scale}, seed {self.args.seed}{noise}{pairs}"
 
-    def line(self, result: PhotoResult) -> str:
-        before, after = (_sides(result.summary[key]) for key in ("size_before", "size"))
-        by = result.summary["applied"]
-        return f"{result.source}  {before} to {after} px by {by}  {self.files(result)[0]}"
-
     def details(self, result: PhotoResult) -> dict[str, object]:
         names = ("applied", "kernel", "size_before", "size", "warnings")
         return {name: result.summary[name] for name in names}
-
-
-def _sides(size: object) -> str:
-    assert isinstance(size, list)
-    return f"{size[0]} x {size[1]}"

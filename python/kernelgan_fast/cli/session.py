@@ -164,6 +164,21 @@ class Session(ABC):
         return {**entry, **self.details(result)}
 
 
+class ResizeSession(Session):
+    """A run that makes each photo larger or smaller by a kernel."""
+
+    def line(self, result: PhotoResult) -> str:
+        """From which size to which, by what, and where it is."""
+        before, after = (_sides(result.summary[key]) for key in ("size_before", "size"))
+        by = result.summary["applied"]
+        return f"{result.source}  {before} to {after} px by {by}  {self.files(result)[0]}"
+
+
+def _sides(size: object) -> str:
+    assert isinstance(size, list)
+    return f"{size[0]} x {size[1]}"
+
+
 def counted(number: int, noun: str) -> str:
     """A number and its noun, in the plural where it must be."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kernelgan_fast.cli.arguments import add_output, add_photos
-from kernelgan_fast.cli.session import EXIT_CODES, Session
+from kernelgan_fast.cli.arguments import add_format, add_output, add_photos
+from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
     from kernelgan_fast.runs.result import PhotoResult
@@ -67,13 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--iterations", type=int, metavar="N", help="of backprojection, tv and zssr")
     what.add_argument("--weights", metavar="FILE", help="of unfold (others than ours) or srmd")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="of zssr, default 0")
-    output = add_output(parser, DEFAULT_OUT)
-    output.add_argument(
-        "--format",
-        choices=("png", "jpg", "webp", "tif", "bmp"),
-        default="png",
-        help="of the photos written, default png",
-    )
+    add_format(add_output(parser, DEFAULT_OUT))
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--tile", type=int, metavar="PX", help="side of tiles, 0 for none (default automatic)"
@@ -115,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     return _Session(args, UpscaleRun(args.inputs, args.out, settings, resume=args.resume)).run()
 
 
-class _Session(Session):
+class _Session(ResizeSession):
     def __init__(self, args: argparse.Namespace, upscale_run: UpscaleRun) -> None:
         super().__init__(args, upscale_run)
         self._settings = upscale_run.settings
@@ -124,16 +118,6 @@ class _Session(Session):
         settings = self._settings
         return f"{settings.method} by {settings.kernels.label}, scale {settings.scale}"
 
-    def line(self, result: PhotoResult) -> str:
-        before, after = (_sides(result.summary[key]) for key in ("size_before", "size"))
-        by = result.summary["applied"]
-        return f"{result.source}  {before} to {after} px by {by}  {self.files(result)[0]}"
-
     def details(self, result: PhotoResult) -> dict[str, object]:
         names = ("method", "applied", "kernel", "tile", "size_before", "size", "warnings")
         return {name: result.summary[name] for name in names}
-
-
-def _sides(size: object) -> str:
-    assert isinstance(size, list)
-    return f"{size[0]} x {size[1]}"

@@ -13,8 +13,8 @@ from kernelgan_fast.export.blocks import Blocked, correlation
 from kernelgan_fast.export.graph import Graph
 from kernelgan_fast.export.parts import gathered
 from kernelgan_fast.sr.forward_model import GRID, TAPS
-from kernelgan_fast.sr.unfold import ROUNDING
 from kernelgan_fast.sr.unfold_net import LEAST, MOST, UnfoldNet
+from kernelgan_fast.sr.upscaler import ROUNDING
 
 
 class Told(NamedTuple):

@@ -16,8 +16,9 @@ from kernelgan_fast.export.properties import properties
 from kernelgan_fast.export.trust import Told, told_by_inputs
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr.forward_model import TAPS, ForwardModel
-from kernelgan_fast.sr.unfold import CONTEXT, MARGIN, ROUNDING
+from kernelgan_fast.sr.unfold import CONTEXT, MARGIN
 from kernelgan_fast.sr.unfold_net import UnfoldNet
+from kernelgan_fast.sr.upscaler import ROUNDING
 
 
 class _Weights(NamedTuple):
@@ -101,7 +102,7 @@ def _told(
     kernel_error: float,
 ) -> Told:
     """What the stages are told, computed now; see `told_by_inputs`."""
-    model = ForwardModel(torch.tensor(kernel.array, dtype=torch.float32), kernel.scale)
+    model = ForwardModel.of(kernel)
     filters, levels = network.filters(model, max(noise or 0.0, ROUNDING) / 255, kernel_error)
     blocked = correlation(TAPS, 1, multiple)
     weights = (placed(taps.detach().numpy(), blocked.index) for taps in filters)

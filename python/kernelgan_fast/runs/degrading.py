@@ -8,14 +8,13 @@ degradation.json     how each photo was made, by name and scale
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
+from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import versions
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def degrade_settings(
     return DegradeSettings(law, scale, seed, noise, jpeg, {}, lambda name: kernel, content)
 
 
-class DegradeRun(RecordedRun):
+class DegradeRun(ScaledRun[DegradeSettings]):
     """Make LR photos of many HR photos; see `RecordedRun`.
 
     Args:
@@ -123,18 +122,6 @@ class DegradeRun(RecordedRun):
 
     format = FORMAT
     record_name = RECORD
-
-    def __init__(
-        self,
-        inputs: Sequence[str | os.PathLike[str]],
-        out: str | os.PathLike[str],
-        settings: DegradeSettings,
-        *,
-        resume: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.key = f"x{settings.scale}"
-        super().__init__(inputs, out, resume=resume)
 
     def files(self, name: str) -> tuple[Path, Path]:
         """The LR photo and the kernel."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.runs.kernel_source import KernelSource, kernel_source
-from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
+from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import versions
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def downscale_settings(
     return DownscaleSettings(kernels, scale, seed, noise, suffix, pairs)
 
 
-class DownscaleRun(RecordedRun):
+class DownscaleRun(ScaledRun[DownscaleSettings]):
     """Make many photos smaller; see `RecordedRun`.
 
     Args:
@@ -149,18 +149,6 @@ class DownscaleRun(RecordedRun):
 
     format = "kernelgan-fast downscaling 1"
     record_name = "downscale.json"
-
-    def __init__(
-        self,
-        inputs: Sequence[str | os.PathLike[str]],
-        out: str | os.PathLike[str],
-        settings: DownscaleSettings,
-        *,
-        resume: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.key = f"x{settings.scale}"
-        super().__init__(inputs, out, resume=resume)
 
     def files(self, name: str) -> tuple[Path, ...]:
         """The small photo; of pairs also the photo it was made from, and the kernel."""

@@ -29,7 +29,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
 from kernelgan_fast.runs import records
@@ -298,6 +298,38 @@ class RecordedRun(ABC):
         there = all(file.is_file() for file in files)
         listed = entry["files"] == [self._relative(file) for file in files]
         return entry if same and there and listed and entry["request"] == asked else None
+
+
+class Scaled(Protocol):
+    """Settings that have a scale."""
+
+    @property
+    def scale(self) -> int:
+        """2 or 4."""
+
+
+S = TypeVar("S", bound=Scaled)
+
+
+class ScaledRun(RecordedRun, Generic[S]):
+    """A run whose entries are told apart by their scale.
+
+    Args:
+        inputs, out, resume: as in `RecordedRun`.
+        settings: what to make of the photos; kept as the attribute of this name.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str | os.PathLike[str]],
+        out: str | os.PathLike[str],
+        settings: S,
+        *,
+        resume: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.key = f"x{settings.scale}"
+        super().__init__(inputs, out, resume=resume)
 
 
 def _make_folder(folder: Path) -> None:

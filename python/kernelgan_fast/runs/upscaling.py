@@ -18,7 +18,7 @@ from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
 from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
-from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
+from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import versions
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def upscale(
     return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes)
 
 
-class UpscaleRun(RecordedRun):
+class UpscaleRun(ScaledRun[UpscaleSettings]):
     """Make many photos larger; see `RecordedRun`.
 
     Args:
@@ -238,18 +238,6 @@ class UpscaleRun(RecordedRun):
 
     format = "kernelgan-fast upscaling 1"
     record_name = "upscale.json"
-
-    def __init__(
-        self,
-        inputs: Sequence[str | os.PathLike[str]],
-        out: str | os.PathLike[str],
-        settings: UpscaleSettings,
-        *,
-        resume: bool = False,
-    ) -> None:
-        self.settings = settings
-        self.key = f"x{settings.scale}"
-        super().__init__(inputs, out, resume=resume)
 
     def files(self, name: str) -> tuple[Path, ...]:
         """The large photo."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -29,7 +28,7 @@ class BackProjection:
     def __init__(self, kernel: BlurKernel, options: Options) -> None:
         self.scale = kernel.scale
         self._iterations = options.iterations or _ITERATIONS
-        self._model = ForwardModel(torch.tensor(kernel.array, dtype=torch.float32), kernel.scale)
+        self._model = ForwardModel.of(kernel)
         self.context = (self._iterations + 1) * (self._model.reach + 3)
 
     def __call__(self, low: Tensor) -> Tensor:

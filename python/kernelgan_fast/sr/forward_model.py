@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from kernelgan_fast.kernels.blur_kernel import BlurKernel
+
 # Reach of the filter that undoes H Hᵀ, in LR px, by how small tau is: with these the step is
 # within 0.4 grey levels of the exact one (31 taps for tau >= 3e-4), see docs/upscaling.md.
 TAPS = 31
@@ -40,6 +42,12 @@ class ForwardModel:
         self.scale = scale
         self.reach = math.ceil((kernel.shape[-1] // 2) / scale)
         self._phases = phases(kernel, scale)  # (1, s², m, m)
+
+    @classmethod
+    def of(cls, kernel: BlurKernel, device: torch.device | None = None) -> ForwardModel:
+        """The model of a kernel value, in float32."""
+        taps = torch.tensor(kernel.array, dtype=torch.float32, device=device)
+        return cls(taps, kernel.scale)
 
     def to(self, device: torch.device) -> ForwardModel:
         """The same on another device; itself where it is there."""

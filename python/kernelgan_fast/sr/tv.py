@@ -11,7 +11,7 @@ from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr.bicubic import enlarge
 from kernelgan_fast.sr.border import border_window, extend
 from kernelgan_fast.sr.forward_model import ForwardModel
-from kernelgan_fast.sr.upscaler import Options
+from kernelgan_fast.sr.upscaler import ROUNDING, Options
 
 # By scale; more gain little (docs/upscaling.md).
 _ITERATIONS = {2: 16, 4: 24}
@@ -21,8 +21,7 @@ _ITERATIONS = {2: 16, 4: 24}
 _WEIGHT, _POWER = 2e-4, 1.4
 _STEP, _LARGEST_STEP = 0.03, 0.5
 
-# What 8 bits leave, in grey levels; and how many levels a kernel that is all wrong counts as.
-_ROUNDING = 12**-0.5
+# As how many grey levels of noise a kernel that is all wrong counts.
 _WRONG_KERNEL = 3.0
 
 # LR px beyond the photo in which the data steps fade out.
@@ -46,9 +45,9 @@ class TotalVariation:
     def __init__(self, kernel: BlurKernel, options: Options) -> None:
         self.scale = kernel.scale
         self._iterations = options.iterations or _ITERATIONS[kernel.scale]
-        self._model = ForwardModel(torch.tensor(kernel.array, dtype=torch.float32), kernel.scale)
-        noise = _ROUNDING if options.noise is None else options.noise
-        noise = math.hypot(max(noise, _ROUNDING), _WRONG_KERNEL * options.kernel_error)
+        self._model = ForwardModel.of(kernel)
+        noise = ROUNDING if options.noise is None else options.noise
+        noise = math.hypot(max(noise, ROUNDING), _WRONG_KERNEL * options.kernel_error)
         self._weight = _WEIGHT * noise**_POWER
         self._step = min(_STEP * noise, _LARGEST_STEP)
         self._inverse = self._model.inverse_filter(torch.tensor(self._step))

@@ -9,7 +9,7 @@ from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.border import extend
 from kernelgan_fast.sr.forward_model import ForwardModel
-from kernelgan_fast.sr.upscaler import Options
+from kernelgan_fast.sr.upscaler import ROUNDING, Options
 
 # LR px mirrored at the photo's border: the data steps take the plane for endless.
 MARGIN = 8
@@ -18,7 +18,6 @@ MARGIN = 8
 CONTEXT = 48
 
 # Noise that rounding to 8 bits leaves, in grey levels.
-ROUNDING = 12**-0.5
 
 
 class Unfold:
@@ -38,7 +37,7 @@ class Unfold:
         multiple = self._network.prior.multiple
         self.multiple = max(multiple // self.scale, 1)
         self.context = CONTEXT
-        self._model = ForwardModel(torch.tensor(kernel.array, dtype=torch.float32), kernel.scale)
+        self._model = ForwardModel.of(kernel)
         noise = max(options.noise or 0.0, ROUNDING) / 255
         self._filters, self._levels = self._network.filters(
             self._model, noise, options.kernel_error

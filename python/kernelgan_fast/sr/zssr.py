@@ -87,7 +87,7 @@ class ZeroShot:
             )
         self.scale = kernel.scale
         step = x2_of_x4(kernel) if kernel.scale == 4 else kernel
-        self._whole, self._step = (_model(each, photo.device) for each in (kernel, step))
+        self._whole, self._step = (ForwardModel.of(each, photo.device) for each in (kernel, step))
         self._type = _TYPES[options.precision]
         noise = (options.noise or 0.0) / 255
         times = (0, 0, 0) if noise else (_BEFORE, _AFTER, _AFTER_X4)
@@ -292,8 +292,3 @@ def _middle(photo: Tensor) -> Tensor:
     """At most 2048 x 2048 px of the photo."""
     top, left = (max(0, side - _MOST_SIDE) // 2 for side in photo.shape[-2:])
     return photo[..., top : top + _MOST_SIDE, left : left + _MOST_SIDE]
-
-
-def _model(kernel: BlurKernel, device: torch.device) -> ForwardModel:
-    array = torch.tensor(kernel.array, dtype=torch.float32, device=device)
-    return ForwardModel(array, kernel.scale)

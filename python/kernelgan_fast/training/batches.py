@@ -10,14 +10,12 @@ import torch
 from torch import Tensor
 
 from kernelgan_fast.sr.forward_model import ForwardModel
+from kernelgan_fast.sr.upscaler import ROUNDING
 from kernelgan_fast.training.kernel_pairs import KernelPair
 from kernelgan_fast.training.photos import PhotoStore
 
 _NOISY, _MOST_NOISE = 0.5, 10 / 255
 _JPEG, _QUALITIES = 0.1, (70, 100)
-
-# What rounding to 8 bits leaves, in [0, 1] of white; the network is told it like other noise.
-ROUNDING = 1 / (255 * 12**0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +78,7 @@ def make_batch(
         low = stored
     high = wide[..., margin : margin + side, margin : margin + side]
     told = ForwardModel(_tensor(pair.told).to(device), scale)
-    return Batch(low, high, told, float(np.hypot(noise, ROUNDING)), pair.error)
+    return Batch(low, high, told, float(np.hypot(noise, ROUNDING / 255)), pair.error)
 
 
 def _tensor(kernel: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tensor:
