@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
-from kernelgan_fast.runs.settings import versions
+from kernelgan_fast.runs.settings import LARGEST_SEED, versions
 
 if TYPE_CHECKING:
     from kernelgan_fast.evaluation.blur_laws import TrueKernel
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 FORMAT = "kernelgan-fast degradation 1"
 RECORD = "degradation.json"
-
-# The largest seed of `estimate`, so that one number serves both.
-_LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,8 @@ def degrade_settings(
     from kernelgan_fast.evaluation import blur_laws
     from kernelgan_fast.evaluation.degradation import check_options
 
-    if not 0 <= seed <= _LARGEST_SEED:
-        raise InputError(f"seed must be 0 to {_LARGEST_SEED}, got {seed}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"seed must be 0 to {LARGEST_SEED}, got {seed}")
     check_options(noise, jpeg)
     given = dict(fixed or {})
     if law in blur_laws.LAWS or not _names_a_file(law):

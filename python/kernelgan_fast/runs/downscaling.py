@@ -20,7 +20,7 @@ import numpy as np
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.runs.kernel_source import KernelSource, kernel_source
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
-from kernelgan_fast.runs.settings import versions
+from kernelgan_fast.runs.settings import LARGEST_SEED, versions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "jpg", "webp", "tif", "bmp")
 _WITH_LOSS = ("jpg", "webp")
-
-# The largest seed of `estimate`, so that one number serves both.
-_LARGEST_SEED = 2**63 - 1
 
 
 def downscale(
@@ -221,8 +218,8 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
 def _check(noise: float, seed: int) -> None:
     if not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
-    if not 0 <= seed <= _LARGEST_SEED:
-        raise InputError(f"seed must be 0 to {_LARGEST_SEED}, got {seed}")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"seed must be 0 to {LARGEST_SEED}, got {seed}")
 
 
 def _noisy(

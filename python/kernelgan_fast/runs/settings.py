@@ -19,7 +19,7 @@ Tiles: TypeAlias = "tuple[int, int] | str | None"
 MAX_SEEDS = 100
 MAX_TILES = 64
 METHODS = ("kernelgan", "spectral", "recurrence")
-_LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def make_settings(
         raise ConfigError(f"scale must be 2 or 4, got {scale!r}")
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"seeds must be 1 to {MAX_SEEDS}, got {seeds}")
-    if not 0 <= seed <= _LARGEST_SEED - seeds:
-        raise ConfigError(f"seed must be 0 to {_LARGEST_SEED - seeds}, got {seed}")
+    if not 0 <= seed <= LARGEST_SEED - seeds:
+        raise ConfigError(f"seed must be 0 to {LARGEST_SEED - seeds}, got {seed}")
     if threads is not None and threads < 1:
         raise ConfigError(f"the number of threads (jobs) must be at least 1, got {threads}")
     config = profile(profile_or_config) if isinstance(profile_or_config, str) else profile_or_config
