@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import kernelgan_fast
 from kernelgan_fast.cli import estimate
-from kernelgan_fast.cli.main import main
+from kernelgan_fast.cli.main import build_parser, main
 from kernelgan_fast.errors import KernelGanError, NativeUnavailable, TrainingDiverged
 
 
@@ -20,8 +22,17 @@ def test_without_arguments_it_explains_itself(capsys: pytest.CaptureFixture[str]
     assert "kernelgan-fast estimate photo.png" in capsys.readouterr().out
 
 
+def every_command(parser: argparse.ArgumentParser) -> Iterator[list[str]]:
+    """The words of each command, those that only lead to others among them."""
+    yield []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                yield from ([name, *rest] for rest in every_command(command))
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["--help"], ["estimate", "--help"], ["info", "--help"]], ids=str
+    "arguments", [[], *([*words, "--help"] for words in every_command(build_parser()[0]))], ids=str
 )
 def test_help_fits_80_columns(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0

@@ -15,7 +15,16 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import kernelgan_fast
-from kernelgan_fast.cli import degrade, downscale, estimate, evaluate, export, info, upscale
+from kernelgan_fast.cli import (
+    completion,
+    degrade,
+    downscale,
+    estimate,
+    evaluate,
+    export,
+    info,
+    upscale,
+)
 from kernelgan_fast.errors import (
     DeviceUnavailable,
     InputError,
@@ -118,7 +127,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         title="commands", dest="command", metavar="COMMAND", required=True
     )
     parsers: dict[str, Parser] = {}
-    for module in (estimate, upscale, downscale, degrade, evaluate, export, info):
+    for module in (estimate, upscale, downscale, degrade, evaluate, export, info, completion):
         name = module.__name__.rpartition(".")[2]
         parsers[name] = commands.add_parser(
             name,
