@@ -6,10 +6,11 @@ import io
 import os
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
-from kernelgan_fast.cli.progress import Bar, Lines, Silent, clock, make_reporter
+from kernelgan_fast.cli.progress import Bar, Lines, Silent, clock, describe, make_reporter
 from kernelgan_fast.runs.result import ProgressEvent
 
 
@@ -62,6 +63,12 @@ def test_the_bar_fits_80_columns_and_shows_all(now: list[float], columns: list[i
     line = terminal.text().removeprefix("\r").removesuffix("\x1b[K")
     assert line == "████░░░░░░░░░░░░  0/4 photos  1:15 left  iteration 1500/3000  G 0.500 D 0.250"
     assert len(line) < 80
+
+
+def test_what_is_counted_is_named_and_one_piece_is_not_counted() -> None:
+    tiles = ProgressEvent(0, 1, 3, 12, {}, 10.0, None, ("a",), unit="step")
+    assert describe(tiles) == ["0/1 photo", "step  3/12"]
+    assert describe(replace(tiles, iteration=1, iterations=1)) == ["0/1 photo"]
 
 
 def test_a_narrow_terminal_gets_less(now: list[float], columns: list[int]) -> None:

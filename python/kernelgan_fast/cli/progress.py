@@ -130,14 +130,14 @@ def make_reporter(stream: TextIO, *, quiet: bool) -> Reporter:
 
 
 def describe(event: ProgressEvent) -> list[str]:
-    """An event in words, most wanted first: photos, time left, iteration, both GAN losses."""
+    """An event in words, most wanted first: photos, time left, iterations, both GAN losses."""
     noun = "photo" if event.photos_total == 1 else "photos"
     parts = [f"{event.photos_done}/{event.photos_total} {noun}"]
     if event.remaining is not None:
         parts.append(f"{clock(event.remaining)} left")
-    if event.iterations:  # runs that do not train have none
+    if event.iterations > 1:  # work that is one piece has nothing to count
         width = len(str(event.iterations))
-        parts.append(f"iteration {event.iteration:>{width}}/{event.iterations}")
+        parts.append(f"{event.unit} {event.iteration:>{width}}/{event.iterations}")
     if {"gan_g", "gan_d"} <= event.losses.keys():
         parts.append(f"G {event.losses['gan_g']:.3f} D {event.losses['gan_d']:.3f}")
     return parts

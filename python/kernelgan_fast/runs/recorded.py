@@ -180,6 +180,7 @@ class RecordedRun(ABC):
             elapsed=elapsed,
             remaining=elapsed / done * (pending - done) if done else None,
             batch=(photo.name,),
+            unit="step",
         )
 
     def _one(self, photo: Path, name: str, report: Report) -> PhotoResult:

@@ -106,6 +106,7 @@ class ProgressEvent:
         elapsed: seconds since the run began.
         remaining: seconds left, estimated; None until something is known.
         batch: the names of the photos in training.
+        unit: what `iteration` counts, in one word.
     """
 
     photos_done: int
@@ -116,6 +117,7 @@ class ProgressEvent:
     elapsed: float
     remaining: float | None
     batch: tuple[str, ...]
+    unit: str = "iteration"
 
     @property
     def fraction(self) -> float:
