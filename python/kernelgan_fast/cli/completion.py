@@ -48,9 +48,9 @@ def _say_what_may_stand(parser: argparse.ArgumentParser) -> None:
     import shtab
 
     from kernelgan_fast.config import PROFILES
-    from kernelgan_fast.sr import METHODS
+    from kernelgan_fast.runs.upscaling import methods
 
-    names = {"profile": tuple(PROFILES), "method": METHODS}
+    names = {"profile": tuple(PROFILES), "method": methods()}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():

@@ -23,6 +23,7 @@ from kernelgan_fast.cli import (
     evaluate,
     export,
     info,
+    report,
     upscale,
 )
 from kernelgan_fast.errors import (
@@ -127,7 +128,10 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         title="commands", dest="command", metavar="COMMAND", required=True
     )
     parsers: dict[str, Parser] = {}
-    for module in (estimate, upscale, downscale, degrade, evaluate, export, info, completion):
+    for module in (
+        *(estimate, report, upscale, downscale, degrade),
+        *(evaluate, export, info, completion),
+    ):
         name = module.__name__.rpartition(".")[2]
         parsers[name] = commands.add_parser(
             name,

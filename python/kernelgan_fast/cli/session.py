@@ -17,11 +17,12 @@ from kernelgan_fast.cli.progress import Reporter, clock, make_reporter
 from kernelgan_fast.errors import OutputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import FrameType
 
     from kernelgan_fast.runs.clock import Progress
-    from kernelgan_fast.runs.outputs import OutputFolder
     from kernelgan_fast.runs.result import PhotoResult
+    from kernelgan_fast.runs.urls import Url
 
 EXIT_CODES = """\
 exit codes: 0 all done, 1 a photo failed, 2 wrong usage, 3 nothing could be
@@ -33,11 +34,22 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, treated as Ctrl-C is: clean up, say how to go on."""
 
 
+class Folder(Protocol):
+    """Where the files of a run go."""
+
+    @property
+    def path(self) -> Path | Url:
+        """Its name."""
+
+
 class PhotoRun(Protocol):
     """A run over photos, whatever is done to them."""
 
-    folder: OutputFolder
     notices: list[str]
+
+    @property
+    def folder(self) -> Folder:
+        """Where its files go."""
 
     def __len__(self) -> int:
         """How many photos there are."""
@@ -66,6 +78,8 @@ class Session(ABC):
         self._run = run
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         self._entries: list[dict[str, object]] = []
+        self._more: dict[str, object] = {}
+        self.failures: list[str] = []
 
     @abstractmethod
     def plan(self) -> str:
@@ -79,10 +93,19 @@ class Session(ABC):
     def details(self, result: PhotoResult) -> dict[str, object]:
         """What the JSON document tells of such a photo besides its files."""
 
+    def ended(self) -> dict[str, object]:
+        """What a command does once every photo was tried; returns what JSON tells of it."""
+        return {}
+
     def run(self) -> int:
         """Run to the end or until stopped; returns the exit code."""
         with _sigterm_as_interrupt(), _python_warnings_to(self.reporter):
             return self._run_photos()
+
+    @property
+    def kept(self) -> int:
+        """How many photos are done, now or earlier."""
+        return self._counts["done"] + self._counts["skipped"]
 
     def files(self, result: PhotoResult) -> list[str]:
         """The files of a photo, with their folder."""
@@ -98,6 +121,8 @@ class Session(ABC):
                     if self.args.json:
                         self._entries.append(self._entry(result))
                     self._show(result)
+            if self.kept:
+                self._more = self.ended()
         except KeyboardInterrupt as stop:
             code = 143 if isinstance(stop, Terminated) else 130
             self._stopped("terminated" if code == 143 else "interrupted")
@@ -122,6 +147,7 @@ class Session(ABC):
     def _show(self, result: PhotoResult) -> None:
         self.reporter.clear()
         if result.status == "failed":
+            self.failures.append(str(result.error))
             print(f"error: {result.error}", file=sys.stderr)
             return
         if not self.args.json:
@@ -135,9 +161,8 @@ class Session(ABC):
 
     def _stopped(self, reason: str) -> None:
         self.reporter.clear()
-        kept = self._counts["done"] + self._counts["skipped"]
-        state = f"{kept} of {counted(len(self._run), 'photo')} done"
-        if kept:
+        state = f"{self.kept} of {counted(len(self._run), 'photo')} done"
+        if self.kept:
             state += f" and kept in {self._run.folder.path}"
         print(f"{reason}\n{state}; the same command with --resume does the rest", file=sys.stderr)
 
@@ -153,6 +178,7 @@ class Session(ABC):
             **self._counts,
             "total": len(self._run),
             "interrupted": interrupted,
+            **self._more,
         }
 
     def _entry(self, result: PhotoResult) -> dict[str, object]:

@@ -152,6 +152,13 @@ def upscale_settings(
     )
 
 
+def methods() -> tuple[str, ...]:
+    """The names of the methods, the quickest first."""
+    from kernelgan_fast import sr
+
+    return sr.METHODS
+
+
 def upscale(
     source: object,
     *,
