@@ -1,11 +1,19 @@
 # Sets KGF_CUDA_BUILT, and where it is ON enables CUDA with its architectures.
 #
-# AUTO is ON where a usable nvcc is found and either a GPU is visible or architectures are given
-# (CMAKE_CUDA_ARCHITECTURES, CUDAARCHS), so that nobody compiles kernels that cannot run.
+# AUTO is ON where a usable nvcc is found and either a GPU is visible or GPUs are named
+# (KGF_CUDA_GPUS=release, CMAKE_CUDA_ARCHITECTURES, CUDAARCHS), so that nobody compiles kernels that
+# cannot run.
 
 if(NOT KGF_CUDA MATCHES "^(AUTO|ON|OFF)$")
   message(FATAL_ERROR "KGF_CUDA must be AUTO, ON or OFF, got ${KGF_CUDA}.")
 endif()
+if(NOT KGF_CUDA_GPUS MATCHES "^(visible|release)$")
+  message(FATAL_ERROR "KGF_CUDA_GPUS must be visible or release, got ${KGF_CUDA_GPUS}; "
+                      "others go into CMAKE_CUDA_ARCHITECTURES.")
+endif()
+
+# What the wheels are made for: Turing, Ampere (80, 86), Ada, Hopper, Blackwell (100, 120).
+set(KGF_CUDA_RELEASE 75 80 86 89 90 100 120)
 
 # kgf_visible_gpus(<out>): the architectures of the GPUs that the driver shows, as 90-real;...
 function(kgf_visible_gpus out)
@@ -28,7 +36,8 @@ function(kgf_visible_gpus out)
 endfunction()
 
 # kgf_choose_architectures(<out> <visible>...): those of the visible GPUs if nvcc knows them all; else
-# one a generation, as far as it knows them, and PTX of the newest for what comes after.
+# one a generation, as far as it knows them, and PTX of the newest for what comes after. For a
+# release it must know them all.
 function(kgf_choose_architectures out)
   execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --list-gpu-arch OUTPUT_VARIABLE known
                   COMMAND_ERROR_IS_FATAL ANY)
@@ -44,10 +53,13 @@ function(kgf_choose_architectures out)
     return()
   endif()
   set(chosen "")
-  foreach(number 70 75 80 86 89 90 100 120)
+  foreach(number IN LISTS KGF_CUDA_RELEASE)
     if(known MATCHES "compute_${number}\n")
       list(APPEND chosen ${number}-real)
       set(newest ${number}-virtual)
+    elseif(KGF_CUDA_GPUS STREQUAL "release")
+      message(FATAL_ERROR "KGF_CUDA_GPUS=release needs an nvcc that knows ${KGF_CUDA_RELEASE}; "
+                          "${CMAKE_CUDA_COMPILER} does not know ${number}.")
     endif()
   endforeach()
   set(${out} "${chosen};${newest}" PARENT_SCOPE)
@@ -69,13 +81,16 @@ if(NOT KGF_CUDA STREQUAL "OFF")
     execute_process(COMMAND ${CMAKE_CUDA_COMPILER} --version OUTPUT_VARIABLE text)
     string(REGEX MATCH "release ([0-9]+\\.[0-9]+)" _ "${text}")
     set(toolkit ${CMAKE_MATCH_1})
-    kgf_visible_gpus(visible)
+    if(KGF_CUDA_GPUS STREQUAL "visible")
+      kgf_visible_gpus(visible)
+    endif()
   endif()
   if(NOT CMAKE_CUDA_COMPILER)
     set(why "no nvcc that works with ${CMAKE_CXX_COMPILER} was found; put it on PATH or name it in CUDACXX")
   elseif(NOT toolkit VERSION_GREATER_EQUAL 12.0)
     set(why "CUDA 12.0 or newer is needed, ${CMAKE_CUDA_COMPILER} is of ${toolkit}")
-  elseif(KGF_CUDA STREQUAL "AUTO" AND NOT visible AND NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  elseif(KGF_CUDA STREQUAL "AUTO" AND NOT visible AND NOT DEFINED CMAKE_CUDA_ARCHITECTURES
+         AND NOT KGF_CUDA_GPUS STREQUAL "release")
     set(why "no GPU is visible here; KGF_CUDA=ON builds for all, CMAKE_CUDA_ARCHITECTURES for some")
   else()
     set(KGF_CUDA_BUILT ON)

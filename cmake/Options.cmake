@@ -6,6 +6,9 @@ endif()
 
 set(KGF_CUDA AUTO CACHE STRING "CUDA kernels: AUTO (where they can be built), ON or OFF")
 set_property(CACHE KGF_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(KGF_CUDA_GPUS visible CACHE STRING
+    "GPUs to build for: visible (those here, or one a generation) or release (7.5 to 12.0, and newer)")
+set_property(CACHE KGF_CUDA_GPUS PROPERTY STRINGS visible release)
 set(KGF_SANITIZE OFF CACHE STRING "OFF, or the sanitizers to build with: address,undefined or thread")
 
 option(KGF_FLOAT64 "Build the ops for float64 too: gradient checks need it, training does not" OFF)

@@ -73,7 +73,7 @@ def test_what_is_no_baseline(weights: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(InputError, match=r"not weights that spandrel knows \(KeyError\)"):
         Baseline(f"spandrel:{weights}", 2)
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    with pytest.raises(InputError, match="pip install spandrel"):
+    with pytest.raises(InputError, match=r"pip install .kernelgan-fast\[baselines\]"):
         Baseline(f"spandrel:{weights}", 2)
 
 

@@ -102,5 +102,7 @@ def _write(report: KernelReport, out: str) -> list[str]:
             save_plot(report, folder / "evaluation.png")
             files.append(folder / "evaluation.png")
         except ImportError:
-            notes.append("note: no plot, matplotlib is not installed; pip install matplotlib")
+            notes.append(
+                "note: no plot, matplotlib is not installed; pip install 'kernelgan-fast[plots]'"
+            )
     return [*notes, written(files, folder)]

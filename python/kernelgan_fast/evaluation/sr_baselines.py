@@ -56,7 +56,8 @@ def _loaded(path: Path, device: str) -> Any:
         import spandrel  # type: ignore[import-not-found, unused-ignore]
     except ImportError as error:
         raise InputError(
-            f"baselines need spandrel, which is not there ({error}); pip install spandrel"
+            f"baselines need spandrel, which is not there ({error}); pip install "
+            "'kernelgan-fast[baselines]'"
         ) from error
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
