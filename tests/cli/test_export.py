@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from models import blur, write_weights
+from models import blur, write_srmd_weights, write_weights
 from quick import write_photo
 
 from kernelgan_fast.cli.main import main
+from kernelgan_fast.errors import InputError
 from kernelgan_fast.export import tensorrt
 from kernelgan_fast.export.tensorrt import BuiltEngine
 from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import save
+from kernelgan_fast.runs import exporting
+from kernelgan_fast.runs.kernel_source import Applied, KernelSource
 
 pytest.importorskip("onnxruntime")
 
@@ -70,6 +73,46 @@ def test_another_model_makes_the_photo_again(capsys: pytest.CaptureFixture[str])
     assert len(record["request"]["engine"]) == 64
 
 
+def test_a_network_trained_on_a_photo(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernelgan_fast.sr.zssr._CROP", 16)
+    command = ("sr", "--method", "zssr", "--photo", "photo.png", "--iterations", "2")
+    assert export(*command, "--kernel", "k.mat", "--seed", "1") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("zssr_x2.onnx  ") and "iteration 2/2" in printed.err
+    assert main(["upscale", "photo.png", "--engine", "zssr_x2.onnx"]) == 0
+    assert "zssr by the model's kernel, scale 2" in capsys.readouterr().err
+    assert read_image("kernelgan_large/photo_x2.png").pixels.shape == (80, 100, 3)
+
+    # Without a kernel, the photo's own.
+    asked = []
+
+    def estimated(kernel: str, scale: int, *, seed: int) -> KernelSource:
+        asked.append((kernel, scale, seed))
+        found = Applied(blur(scale), "its own kernel", notes=("a doubtful kernel",))
+        return KernelSource("each photo's own", lambda photo, name: found, lambda name: None)
+
+    monkeypatch.setattr(exporting, "kernel_source", estimated)
+    assert export(*command, "--scale", "4") == 0
+    assert "note: a doubtful kernel" in capsys.readouterr().err
+    assert export(*command, "--json", "--quiet") == 0
+    printed = capsys.readouterr()
+    assert printed.err == "" and json.loads(printed.out)["warnings"] == ["a doubtful kernel"]
+    assert asked == [("estimate", 4, 0), ("estimate", 2, 0)]
+
+
+def test_weights_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    write_srmd_weights(Path("srmd.pth"), 2)
+    command = ("sr", "--method", "srmd", "--kernel", "bicubic")
+    assert export(*command, "--weights", "srmd.pth", "--noise", "3") == 0
+    assert capsys.readouterr().out.startswith("srmd_x2.onnx  ")
+    assert export(*command, "--weights", "none.pth") == 2
+    assert "none.pth: no such file; srmd needs weights" in capsys.readouterr().err
+    assert export(*command, "--weights", "srmd.pth", "--scale", "4") == 2
+    assert "these weights enlarge 2 times, the kernel is for 4" in capsys.readouterr().err
+
+
 def test_an_engine_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     command = ("downscale", "--size", "13", "--engine", "tensorrt-rtx", "--engine-dir", "e")
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
@@ -89,6 +132,22 @@ def test_an_engine_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
 def test_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert export("downscale") == 2
     assert "--kernel --size is required" in capsys.readouterr().err
+    zssr = ("sr", "--method", "zssr")
+    for text, wrong in {
+        "or the size of one that is an input": ("sr",),
+        "zssr learns from a photo, got none": zssr,
+        "none.png: no such file": (*zssr, "--photo", "none.png"),
+        "cannot be an input, got a size": (*zssr, "--photo", "photo.png", "--size", "13"),
+        "only zssr learns from a photo, got one for unfold": ("sr", "--photo", "photo.png"),
+        "k4.npy: ": (*zssr, "--photo", "photo.png", "--kernel", "k4.npy"),
+    }.items():
+        assert export(*wrong) == 2
+        assert text in capsys.readouterr().err
+    write_photo(Path("small.png"), 12, 40)
+    assert export(*zssr, "--photo", "small.png", "--kernel", "k.mat") == 2
+    assert "at least 16x16 px, got 40x12" in capsys.readouterr().err
+    with pytest.raises(InputError, match="what to export must be downscale or sr, got 'up'"):
+        exporting.export_model("up")
     assert export("downscale", "--kernel", "estimate") == 2
     assert "one kernel for all photos is wanted, got estimate" in capsys.readouterr().err
     assert export("downscale", "--size", "13", "--out", "none/d.onnx") == 3

@@ -109,7 +109,7 @@ def test_one_file_that_says_what_it_is(tmp_path: Path, weights: Path) -> None:
         "kernelgan_fast.least_side": "9",
         "kernelgan_fast.precision": "float32",
         "kernelgan_fast.version": kernelgan_fast.__version__,
-        "kernelgan_fast.licence": "Apache-2.0",
+        "kernelgan_fast.licence": "that of the weights, which are their owner's",
     }
     assert str(tmp_path).encode() not in (tmp_path / "m.onnx").read_bytes()
 
@@ -161,7 +161,10 @@ def test_what_is_refused(tmp_path: Path, weights: Path) -> None:
         with pytest.raises(InputError, match=text):
             export.export_downscale(file, **wrong)  # type: ignore[arg-type]
     for text, wrong in {
-        "methods that can be exported are unfold, got 'tv'": {"size": 13, "method": "tv"},
+        "can be exported are unfold, zssr, srmd, got 'tv'": {
+            "size": 13,
+            "method": "tv",
+        },
         "noise must be 0 to 255": {"kernel": kernel, "noise": -1.0},
         "noise is an input": {"size": 13, "noise": 2.0},
     }.items():

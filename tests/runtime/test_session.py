@@ -37,6 +37,76 @@ def test_wrong_inputs_are_refused() -> None:
         session.run(image=image[..., :0], kernel=kernel)
 
 
+def test_bound_is_unbound() -> None:
+    """The same code binds the memory of a GPU."""
+    random = np.random.default_rng(0)
+    session = Session(MODEL, threads=1)
+    kernels = random.random((2, 13, 13), np.float32)
+    bound = session.bind(kernel=kernels[0])
+    expected_of, results = kernels[0].copy(), []
+    kernels[0] = 0  # it has been copied
+    images = [random.random((n, 3, h, 37), np.float32) for n, h in ((1, 33), (1, 33), (2, 40))]
+    images += [images[0][..., ::-1], images[2][:1]]
+    for image in images:
+        before = image.copy()
+        results.append(bound.run(image=image))
+        assert np.array_equal(image, before)
+    for image, result in zip(images, results, strict=True):
+        assert np.array_equal(result, session.run(image=image, kernel=expected_of))
+    other = session.bind(kernel=kernels[1])
+    assert not np.array_equal(other.run(image=images[0]), results[0])
+
+
+def test_all_inputs_may_change_or_none_be_fixed() -> None:
+    session = Session(downscale_model(blur(2), blur(2).size, 2))
+    image = np.random.default_rng(0).random((1, 3, 40, 37), np.float32)
+    assert np.array_equal(session.bind().run(image=image), session.run(image=image))
+
+
+def test_wrong_inputs_of_bound_sessions_are_refused() -> None:
+    bound = Session(MODEL).bind(kernel=np.zeros((13, 13), np.float32))
+    with pytest.raises(InputError, match="the model takes image, kernel, got kernel"):
+        bound.run()
+    with pytest.raises(InputError, match=r"image must be of shape \(n, 3, h, w\), got \(1, 1, 32"):
+        bound.run(image=np.zeros((1, 1, 32, 32), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("device", "place"), [("cuda:1", ("cuda", 1)), ("tensorrt", ("cuda", 0)), ("cpu", ("cpu", 0))]
+)
+def test_where_memory_is_bound(
+    device: str, place: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = Session(MODEL)
+    session.device, session._number = device, place[1]
+    asked = []
+
+    def binding(session: object, place: tuple[str, int], fixed: object, output: str) -> None:
+        asked.append((place, output))
+
+    monkeypatch.setattr("kernelgan_fast.runtime.session.Binding", binding)
+    session.bind()
+    assert asked == [(place, "result")]
+
+
+def test_memory_that_ran_out_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(MODEL)
+    inputs = {"image": np.zeros((1, 3, 32, 32), np.float32), "kernel": np.zeros((13, 13), "f")}
+
+    class Failing:
+        words = "Failed to allocate memory for requested buffer of size 1"
+
+        def run(self, *arguments: object) -> None:
+            raise Exception(self.words)
+
+    monkeypatch.setattr(session, "_session", Failing())
+    with pytest.raises(MemoryError, match="buffer of size 1"):
+        session.run(**inputs)
+    Failing.words = "no kernel image"
+    with pytest.raises(Exception, match="no kernel image"):
+        session.run(**inputs)
+
+
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.onnx: no such file; kernelgan-fast export"):
         Session(tmp_path / "none.onnx")
@@ -51,7 +121,9 @@ def test_devices_that_there_are_not(device: str) -> None:
         Session(MODEL, device=device)
 
 
-def test_nothing_falls_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_falls_back_in_silence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """ONNX Runtime built for GPUs lists its providers where none can start, and takes the CPU."""
     monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(DeviceUnavailable, match="cuda:1: ONNX Runtime does not run the model"):
@@ -67,8 +139,11 @@ def test_nothing_falls_back_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
     monkeypatch.setattr(ort, "InferenceSession", OnTheCpu)
+    monkeypatch.setattr(ort, "preload_dlls", lambda: print("Failed to load libcudart"))
     with pytest.raises(DeviceUnavailable, match="install onnxruntime-gpu in place of"):
         Session(MODEL, device="tensorrt")
+    assert capsys.readouterr().out == ""
+    monkeypatch.delattr(ort, "preload_dlls")  # as of old
 
     def fails(*arguments: object, **more: object) -> None:
         raise RuntimeError("no libnvinfer")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +115,34 @@ def test_progress_is_told_and_can_stop(x2: Degraded) -> None:
     with pytest.raises(Enough):
         ZeroShot(x2.kernel, Options(iterations=4, progress=stop), x2.low)
     assert len(told) == 5
+
+
+@pytest.mark.parametrize("noise", [None, 8.0])
+def test_one_step_is_captured_and_the_rest_are_its_replays(
+    x2: Degraded, noise: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = Options(iterations=6, noise=noise)
+    plain = ZeroShot(x2.kernel, options, x2.low)(x2.low)
+    places: list[set[int]] = []
+
+    @contextlib.contextmanager
+    def capturing(device: torch.device) -> Iterator[Any]:
+        def capture(step: Callable[[], None]) -> Callable[[], None]:
+            def replay() -> None:
+                training: Any = step.__self__  # type: ignore[attr-defined]
+                read = (training._rows, training._cols, training._rate, training._grain)
+                written = [weight.grad for weight in training._network.parameters()]
+                places.append({each.data_ptr() for each in (*read, *written)})
+                step()
+
+            return replay
+
+        yield capture
+
+    monkeypatch.setattr("kernelgan_fast.sr.zssr.capturing", capturing)
+    assert torch.equal(ZeroShot(x2.kernel, options, x2.low)(x2.low), plain)
+    # A graph reads and writes the same memory every time.
+    assert len(places) == 3 and places[0] == places[1] == places[2]
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 31), (19, 90)])

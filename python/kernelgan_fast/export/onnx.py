@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.downscale import downscale_model
+from kernelgan_fast.export.methods import MAKERS, Wanted
 from kernelgan_fast.export.parity import check
-from kernelgan_fast.export.unfold import unfold_model
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.kernels import BlurKernel, target_centre
 from kernelgan_fast.ops import reference
-from kernelgan_fast.sr import SCALES, weights
-from kernelgan_fast.sr.unfold import Unfold
+from kernelgan_fast.runtime.extras import required
+from kernelgan_fast.sr import LEARNING, SCALES
 from kernelgan_fast.sr.upscaler import Options
 
 PRECISIONS = ("float32", "float16")
-METHODS = ("unfold",)
+METHODS = tuple(MAKERS)
 
 _LARGEST_KERNEL = 63
 
@@ -37,11 +37,13 @@ class Exported:
         path: the file.
         size: bytes.
         difference: the largest from PyTorch, of results in [0, 1].
+        notes: what the user should know.
     """
 
     path: Path
     size: int
     difference: float
+    notes: tuple[str, ...] = ()
 
 
 def export_downscale(
@@ -88,23 +90,32 @@ def export_sr(
     noise: float | None = None,
     kernel_error: float = 0.0,
     weights_file: str | os.PathLike[str] | None = None,
+    photo: NDArray[Any] | None = None,
+    iterations: int | None = None,
+    seed: int = 0,
     precision: str = "float32",
+    progress: Callable[[float], None] | None = None,
 ) -> Exported:
     """Write a method of super-resolution as an ONNX file.
 
     Args:
         path: the file; an old one is replaced.
-        method: "unfold".
+        method: one of `METHODS`.
         kernel: to bake in, of either scale; the model is then a plain one from photo to photo.
         size: of a kernel that is an input, odd; one of both must be given. The noise and the
-            kernel's error are inputs then too.
+            kernel's error are inputs then too. Only "unfold" can have them as inputs.
         scale: of a kernel that is an input.
         noise, kernel_error: to bake in with the kernel; as in `Options`.
-        weights_file: of the network; the package's own if None.
+        weights_file: for "unfold", the package's own if None, or "srmd".
+        photo: for "zssr", which is trained on it: (H, W, 3) uint8, or float32 in [0, 1].
+        iterations, seed: of the training; as in `Options`.
         precision: "float32" or "float16", of the network; data steps are always float32.
+        progress: of the training; called with the part that is done, may raise to stop.
 
     Raises:
         InputError: an argument cannot be used, or onnx or onnxruntime is missing.
+        ImageError: the photo is too small to learn from.
+        TrainingDiverged: the training failed.
         OutputError: the model does not do what PyTorch does, or could not be written.
     """
     if method not in METHODS:
@@ -113,25 +124,29 @@ def export_sr(
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
     if kernel is None and (noise is not None or kernel_error):
         raise InputError("noise is an input of a model that takes kernels; leave it out")
+    if method not in LEARNING and (photo is not None or iterations is not None):
+        raise InputError(
+            f"only {' and '.join(LEARNING)} learns from a photo, got a photo or iterations for "
+            f"{method}; leave them out"
+        )
+    if method in LEARNING and photo is None:
+        raise InputError(f"{method} learns from a photo, got none; give one, with --photo")
+    if iterations is not None and iterations < 1:
+        raise InputError(f"iterations must be at least 1, got {iterations}")
     scale, size = _checked(kernel, size, scale, precision)
-    file = None if weights_file is None else Path(weights_file)
-    network, _ = weights.load(file)
-    digest = hashlib.sha256((file or weights.shipped()).read_bytes()).hexdigest()
-    content = unfold_model(
-        network, kernel, size, scale,
-        noise=noise, kernel_error=kernel_error, precision=precision, about=f"sha256 {digest}",
-    )  # fmt: skip
+    for module in ("onnx", "onnxruntime"):
+        required(module, "onnx")  # known before minutes of training
+    options = Options(
+        noise=noise,
+        kernel_error=kernel_error,
+        iterations=iterations,
+        seed=seed,
+        weights=None if weights_file is None else Path(weights_file),
+        progress=progress,
+    )
     tried = kernel or _example(size, scale)
-    told: dict[str, NDArray[np.float32]] = {}
-    if kernel is None:
-        noise, kernel_error = 1.5, 0.2
-        told = {
-            "kernel": tried.array.astype(np.float32),
-            "noise": np.array([noise], np.float32),
-            "kernel_error": np.array([kernel_error], np.float32),
-        }
-    options = Options(noise=noise, kernel_error=kernel_error, weights=file)
-    return _placed(path, content, check(content, Unfold(tried, options), told, precision))
+    ready = MAKERS[method](Wanted(tried, kernel is not None, precision, options, photo))
+    return _placed(path, ready.content, check(*ready, precision))
 
 
 def _checked(

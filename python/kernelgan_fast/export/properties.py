@@ -9,6 +9,9 @@ from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.kernels.blur_kernel import CONVENTION
 from kernelgan_fast.runtime.card import PREFIX
 
+# The licence of a model whose weights this package did not make.
+OF_WEIGHTS = "that of the weights, which are their owner's"
+
 
 def properties(
     task: str, method: str, scale: int, size: int, kernel: BlurKernel | None, **more: object
@@ -21,7 +24,7 @@ def properties(
         scale: 2 or 4.
         size: of the kernel, px of a side.
         kernel: that is baked in; None where it is an input.
-        more: of this kind of model.
+        more: of this kind of model; may name another licence.
 
     Returns:
         Words by name; the baked kernel as rows in JSON.
@@ -35,9 +38,9 @@ def properties(
         "kernel_input": "no" if kernel else "yes",
         "kernel_size": size,
         "kernel_convention": f"{CONVENTION}; border half-sample symmetric",
-        **more,
         "version": kernelgan_fast.__version__,
         "licence": "Apache-2.0",
+        **more,
     }
     if kernel is not None:
         entries["kernel"] = json.dumps(kernel.array.tolist())

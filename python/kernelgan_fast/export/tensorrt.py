@@ -22,7 +22,7 @@ from kernelgan_fast.runtime.extras import required
 # Flavours by name, and the module of each.
 FLAVOURS = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 
-_FORMAT = "kernelgan-fast engine 1"
+_FORMAT = "kernelgan-fast engine 2"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class BuiltEngine:
     """An engine on disk.
 
     Attributes:
-        path: the file; what it was made of is beside it, as .json.
+        path: the file; what it was made of is beside it, as .json, and with it all that the
+            model says of itself, for the C++ engine.
         cached: whether it was there already.
     """
 
@@ -94,12 +95,14 @@ def build_engine(
     key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     place = _private(_cache() if folder is None else Path(folder))
     path = place / f"{Path(model).stem}-{key[:16]}.engine"
-    if _is_whole(path, facts):
+    kept = _kept(path, facts)
+    if kept is not None and (targets or _loads(trt, kept)):
         return BuiltEngine(path, cached=True)
+    metadata = _metadata(content)
     engine = _build(trt, content, profile, targets)
-    digest = hashlib.sha256(engine).hexdigest()
+    told = {**facts, **_of_file(engine), "metadata": metadata}
     _write(path, engine)
-    _write(_sidecar(path), json.dumps({**facts, "engine": digest}, indent=1).encode())
+    _write(_sidecar(path), json.dumps(told, indent=1).encode())
     return BuiltEngine(path, cached=False)
 
 
@@ -197,14 +200,39 @@ def _sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _is_whole(path: Path, facts: dict[str, object]) -> bool:
-    """Whether the file is the engine of these facts, byte by byte; whatever fails means no."""
+def _kept(path: Path, facts: dict[str, object]) -> bytes | None:
+    """The engine of these facts, as it was written byte by byte; None whatever fails."""
     try:
         told = json.loads(_sidecar(path).read_text("utf-8"))
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        engine = path.read_bytes()
     except (OSError, ValueError):
-        return False
-    return bool(told == {**facts, "engine": digest})
+        return None
+    wanted = {**facts, **_of_file(engine)}
+    whole = isinstance(told, dict) and wanted == {name: told.get(name) for name in wanted}
+    return engine if whole else None
+
+
+def _of_file(engine: bytes) -> dict[str, object]:
+    return {"engine": hashlib.sha256(engine).hexdigest(), "bytes": len(engine)}
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """The model's metadata_props: engines have none."""
+    onnx = required("onnx", "onnx")
+    try:
+        model = onnx.load_model_from_string(content)
+    except Exception as error:  # protobuf's, by any of its names
+        raise InputError(f"the model is no ONNX file ({error}); export it again") from error
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def _loads(trt: Any, engine: bytes) -> bool:
+    """Whether the GPU here takes the engine; without one nobody can tell, and it is believed."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return True
+    return trt.Runtime(_log(trt)).deserialize_cuda_engine(engine) is not None
 
 
 def _write(path: Path, content: bytes) -> None:

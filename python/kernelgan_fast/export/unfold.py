@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from kernelgan_fast.export.blocks import Blocked, correlation, placed
 from kernelgan_fast.export.graph import Graph
-from kernelgan_fast.export.parts import FLOAT, HALF, gathered
+from kernelgan_fast.export.parts import FLOAT, HALF, edge_padded, gathered
 from kernelgan_fast.export.prior import prior
-from kernelgan_fast.export.properties import properties
+from kernelgan_fast.export.properties import OF_WEIGHTS, properties
 from kernelgan_fast.export.trust import Told, told_by_inputs
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr.forward_model import TAPS, ForwardModel
@@ -38,6 +38,7 @@ def unfold_model(
     kernel_error: float = 0.0,
     precision: str = "float32",
     about: str = "",
+    ours: bool = True,
 ) -> bytes:
     """Write the network as an ONNX file.
 
@@ -53,6 +54,7 @@ def unfold_model(
         noise, kernel_error: as in `Options`, baked in with the kernel.
         precision: "float32" or "float16", of the prior; data steps are always float32.
         about: which weights these are, for the properties.
+        ours: whether they are under the licence of this package.
     """
     graph = Graph()
     image = graph.input("image", ("n", 3, "h", "w"))
@@ -84,7 +86,9 @@ def unfold_model(
         end = graph.op("Mul", length, graph.numbers(scale))
         refined = graph.slice(refined, axis, first, end)
     graph.output(refined, "result", ("n", 3, f"{scale}*h", f"{scale}*w"))
-    told_of = {} if kernel is None else {"noise": noise or 0.0, "kernel_error": kernel_error}
+    told_of: dict[str, object] = {} if ours else {"licence": OF_WEIGHTS}
+    if kernel is not None:
+        told_of |= {"noise": noise or 0.0, "kernel_error": kernel_error}
     least = MARGIN + multiple - 1
     facts = properties(
         "upscale", "unfold", scale, size, kernel, **told_of, context=CONTEXT,
@@ -160,7 +164,6 @@ def _bicubic(graph: Graph, planes: str, scale: int) -> str:
     # The answer of LR pixel 3 at HR pixel s·(3 - q) + r is the weight of tap q for phase r.
     by_phase = answer.reshape(size, scale, size, scale).transpose(1, 3, 0, 2)[..., ::-1, ::-1]
     weight = np.ascontiguousarray(by_phase.reshape(scale * scale, 1, size, size)[..., 1:-1, 1:-1])
-    pads = graph.numbers(0, 0, 2, 2, 0, 0, 2, 2)
-    padded = graph.op("Pad", planes, pads, mode="edge")
+    padded = edge_padded(graph, planes, 2)
     phases = graph.convolution(padded, graph.constant(weight), size - 2, 0, 0)
     return _joined(graph, phases, scale)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.runtime.card import read_card
-from kernelgan_fast.runtime.session import Session
+from kernelgan_fast.runtime.session import Bound, Session
 
 
 class Engine:
@@ -67,10 +67,9 @@ class Engine:
         }
         return EngineUpscaler(self, told)
 
-    def enlarge(self, low: Tensor, told: dict[str, NDArray[Any]]) -> Tensor:
-        """Run the model on (1, 3, H, W)."""
-        image = np.ascontiguousarray(low.cpu().numpy(), np.float32)
-        return torch.from_numpy(self._session.run(image=image, **told))
+    def bind(self, told: Mapping[str, NDArray[np.float32]]) -> Bound:
+        """Bring the inputs besides the photo to where the model runs; see `Session.bind`."""
+        return self._session.bind(**told)
 
 
 class EngineUpscaler:
@@ -78,18 +77,19 @@ class EngineUpscaler:
 
     Args:
         engine: the model.
-        told: its inputs besides the photo.
+        told: its inputs besides the photo, which all tiles share.
     """
 
-    def __init__(self, engine: Engine, told: dict[str, NDArray[Any]]) -> None:
+    def __init__(self, engine: Engine, told: Mapping[str, NDArray[np.float32]]) -> None:
         self.scale = engine.card.scale
         self.context = engine.card.context
         self.multiple = engine.card.multiple
-        self._engine, self._told = engine, told
+        self._bound = engine.bind(told)
 
     def __call__(self, low: Tensor) -> Tensor:
         """See `Upscaler`."""
-        return self._engine.enlarge(low, self._told)
+        image = np.ascontiguousarray(low.cpu().numpy(), np.float32)
+        return torch.from_numpy(self._bound.run(image=image))
 
 
 def framed(kernel: BlurKernel, size: int) -> NDArray[np.float32]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import DeviceUnavailable, InputError
+from kernelgan_fast.runtime.binding import Binding
 from kernelgan_fast.runtime.card import PREFIX
 from kernelgan_fast.runtime.extras import required
 
@@ -63,6 +67,7 @@ class Session:
         chosen: Any = PROVIDERS[provider]
         if provider != "cpu":
             chosen = (chosen, {"device_id": str(number)})
+            _find_cuda(runtime)
         content = model if isinstance(model, bytes) else name
         try:
             self._session = runtime.InferenceSession(content, options, providers=[chosen])
@@ -78,6 +83,7 @@ class Session:
         self.properties: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
         self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
+        self._number, self._output = number, next(iter(self.outputs))
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model once, from host memory to host memory.
@@ -90,7 +96,22 @@ class Session:
 
         Raises:
             InputError: inputs that the model has not, or that do not fit it; an image too small.
+            MemoryError: there was not enough.
         """
+        self._check(inputs)
+        with _memory_told():
+            return self._session.run([self._output], inputs)[0]  # type: ignore[no-any-return]
+
+    def bind(self, **fixed: NDArray[np.float32]) -> Bound:
+        """Bring inputs to the device, for many runs in which only the others change.
+
+        Args:
+            fixed: by name.
+        """
+        place = ("cpu" if self.device == "cpu" else "cuda", self._number)
+        return Bound(self, Binding(self._session, place, fixed, self._output), fixed)
+
+    def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         if set(inputs) != set(self.inputs):
             raise InputError(
                 f"the model takes {', '.join(self.inputs)}, got {', '.join(inputs) or 'nothing'}"
@@ -107,8 +128,48 @@ class Session:
             raise InputError(
                 f"sides of image must be {least} px or more, got {_words(inputs['image'].shape)}"
             )
-        result: NDArray[np.float32] = self._session.run([next(iter(self.outputs))], inputs)[0]
-        return result
+
+
+class Bound:
+    """A session, some of whose inputs are on its device already; see `Session.bind`.
+
+    It is for one thread at a time.
+    """
+
+    def __init__(
+        self, session: Session, binding: Binding, fixed: Mapping[str, NDArray[Any]]
+    ) -> None:
+        self._session, self._binding, self._fixed = session, binding, fixed
+
+    def run(self, **changing: NDArray[Any]) -> NDArray[np.float32]:
+        """Run the model once; see `Session.run`.
+
+        Args:
+            changing: the inputs that were not bound.
+        """
+        self._session._check({**self._fixed, **changing})
+        with _memory_told():
+            return self._binding.run(**changing)
+
+
+@contextlib.contextmanager
+def _memory_told() -> Iterator[None]:
+    """Turn ONNX Runtime's error of memory that ran out into Python's, for those who then halve."""
+    try:
+        yield
+    except Exception as error:  # each of ONNX Runtime's own derives from Exception alone
+        if "Failed to allocate memory" in str(error):
+            raise MemoryError(str(error)) from error
+        raise
+
+
+def _find_cuda(runtime: Any) -> None:
+    """Load CUDA's libraries where pip has put them; the system does not look there."""
+    preload = getattr(runtime, "preload_dlls", None)  # since 1.21
+    if preload is not None:
+        # What it misses it prints. A provider that cannot start without that is found out later.
+        with contextlib.redirect_stdout(io.StringIO()):
+            preload()
 
 
 def _parsed(device: str) -> tuple[str, int]:
@@ -123,7 +184,7 @@ def _parsed(device: str) -> tuple[str, int]:
 def _absent(device: str) -> str:
     return (
         f"{device}: ONNX Runtime does not run the model there; use cpu, or install "
-        "onnxruntime-gpu in place of onnxruntime, and the driver and libraries it asks for"
+        "onnxruntime-gpu in place of onnxruntime (the extra gpu), and the driver that it asks for"
     )
 
 

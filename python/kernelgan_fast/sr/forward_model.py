@@ -33,7 +33,7 @@ class ForwardModel:
         scale: s, how many times smaller.
 
     Attributes:
-        scale: s.
+        scale: as given.
         reach: LR px to either side of an LR pixel that H and its adjoint reach.
     """
 

@@ -44,6 +44,10 @@ class Srmd:
         kernel: of the scale that the weights are for; see `relative_to_bicubic`.
         options: `weights`, the file; `noise`, 1 if None; `precision`.
 
+    Attributes:
+        layers: weight and bias of each convolution, the first one's for the photo alone.
+        noise: that the network is told, in grey levels of 255.
+
     Raises:
         InputError: no weights or unusable ones, of another scale, of a network without noise
             where there is some, or a kernel that is too wide.
@@ -71,26 +75,26 @@ class Srmd:
         self._type = _TYPES[options.precision]
         own = torch.from_numpy(relative_to_bicubic(kernel).ravel("F")).float()
         told = weights.basis @ own
+        self.noise = 0.0
         if weights.takes_noise:
-            noise = _ROUNDING if options.noise is None else options.noise
-            told = torch.cat([told, torch.tensor([noise / 255])])
-        self._told = told.reshape(1, -1, 1, 1)
-        self._layers = weights.layers
+            self.noise = _ROUNDING if options.noise is None else options.noise
+            told = torch.cat([told, torch.tensor([self.noise / 255])])
+        # What it is told is the same in each pixel, so it is no more than a bias.
+        (weight, bias), *others = weights.layers
+        constant = weight[:, 3:].double().sum(dim=(2, 3)) @ told.double()
+        self.layers = ((weight[:, :3], bias + constant.float()), *others)
 
     @torch.no_grad()
     def __call__(self, low: Tensor) -> Tensor:
         """See `Upscaler`."""
-        self._layers = tuple((weight.to(low), bias.to(low)) for weight, bias in self._layers)
-        self._told = self._told.to(low)
+        self.layers = tuple((weight.to(low), bias.to(low)) for weight, bias in self.layers)
         seen = functional.pad(low, (self.context,) * 4, mode="replicate")
         with torch.autocast(low.device.type, self._type, enabled=self._type != torch.float32):
             pixels = in_strips(self._network, seen, self.context)
         return functional.pixel_shuffle(pixels.float(), self.scale)
 
-    def _network(self, seen: Tensor) -> Tensor:
-        told = self._told.expand(-1, -1, *seen.shape[2:])
-        features = torch.cat([seen, told], dim=1)
-        *hidden, last = self._layers
+    def _network(self, features: Tensor) -> Tensor:
+        *hidden, last = self.layers
         for weight, bias in hidden:
             features = functional.relu(functional.conv2d(features, weight, bias), inplace=True)
         return functional.conv2d(features, *last)

@@ -19,6 +19,7 @@ from torch.nn import functional
 from kernelgan_fast.errors import ImageError, InputError, TrainingDiverged
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr.bicubic import enlarge
+from kernelgan_fast.sr.captured import capturing
 from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.halving import x2_of_x4
 from kernelgan_fast.sr.strips import in_strips
@@ -29,16 +30,25 @@ _LAYERS, _CHANNELS = 8, 64
 # Measured on photos of 288 px: for the same work, one crop a step is better than two or four. From
 # 600 steps on there is little to gain there; larger photos have more to teach. A loss weighted by
 # contrast gains at 300 steps and no longer at 1000.
-_ITERATIONS = 1000
+ITERATIONS = 1000
 _BATCH = 1
 _CROP = 48  # LR px a side, and _LAYERS more on each side that the network sees
 _RATE = 1e-3
 _WARM_UP = 20
+_QUEUED = 3  # steps before the one that is captured; they find out what it needs
 
-# Back-projections before the network, after it, and after the second half of x4. Starting from
-# what the kernel alone can tell, not from the bicubic enlargement, the network needs a third of
-# the iterations. A second round of the network makes x4 worse, or no better.
-_BEFORE, _AFTER, _AFTER_X4 = 8, 2, 8
+
+class Times(NamedTuple):
+    """How often is projected back: before the network, after it, after the second half of x4."""
+
+    before: int
+    after: int
+    after_x4: int
+
+
+# Starting from what the kernel alone can tell, not from the bicubic enlargement, the network needs
+# a third of the iterations. A second round of the network makes x4 worse, or no better.
+_TIMES, _TIMES_NOISY = Times(8, 2, 8), Times(0, 0, 0)
 
 # A smaller photo has too few crops; of a larger one, its middle shows enough of them.
 _LEAST_SIDE, _MOST_SIDE = 16, 2048
@@ -61,6 +71,11 @@ class ZeroShot:
         options: `iterations` (1000), `seed`, `noise`, `progress`; `precision` "float32", or
             "bfloat16", which takes half the time where the processor multiplies it in hardware.
         photo: the whole LR photo, (1, 3, H, W) float32 in [0, 1]; all is done on its device.
+
+    Attributes:
+        network: that was trained.
+        step, whole: models of the kernel of the first x2 and of the whole scale.
+        times: of back-projections.
 
     Raises:
         ImageError: the photo is smaller than 16 px.
@@ -87,30 +102,28 @@ class ZeroShot:
             )
         self.scale = kernel.scale
         step = x2_of_x4(kernel) if kernel.scale == 4 else kernel
-        self._whole, self._step = (ForwardModel.of(each, photo.device) for each in (kernel, step))
+        self.whole, self.step = (ForwardModel.of(each, photo.device) for each in (kernel, step))
         self._type = _TYPES[options.precision]
         noise = (options.noise or 0.0) / 255
-        times = (0, 0, 0) if noise else (_BEFORE, _AFTER, _AFTER_X4)
-        self._before, self._after, self._after_x4 = times
+        self.times = _TIMES_NOISY if noise else _TIMES
         random = torch.Generator().manual_seed(options.seed)
-        self._network = Network(random).to(photo.device)
-        pair = make_pair(_middle(photo), self._step, self._before)
-        training = Training(self._network, pair, self._type, noise, random)
-        training.run(options.iterations or _ITERATIONS, options.progress)
+        self.network = Network(random).to(photo.device)
+        pair = make_pair(_middle(photo), self.step, self.times.before)
+        training = Training(self.network, pair, self._type, noise, random)
+        training.run(options.iterations or ITERATIONS, options.progress)
 
     @torch.no_grad()
     def __call__(self, low: Tensor) -> Tensor:
         """See `Upscaler`."""
-        step, before, after = self._step, self._before, self._after
-        start = project_back(enlarge(low, 2), low, step, before)
+        start = project_back(enlarge(low, 2), low, self.step, self.times.before)
         seen = functional.pad(start, (_LAYERS,) * 4, mode="replicate")
         with torch.autocast(low.device.type, self._type, enabled=self._type != torch.float32):
             seen = seen.contiguous(memory_format=torch.channels_last)
-            detail = in_strips(self._network, seen, _LAYERS)
-        double = project_back(start + detail.float(), low, step, after)
+            detail = in_strips(self.network, seen, _LAYERS)
+        double = project_back(start + detail.float(), low, self.step, self.times.after)
         if self.scale == 2:
             return double
-        return project_back(enlarge(double, 2), low, self._whole, self._after_x4)
+        return project_back(enlarge(double, 2), low, self.whole, self.times.after_x4)
 
 
 class Network(nn.Module):
@@ -179,8 +192,9 @@ def make_pair(photo: Tensor, model: ForwardModel, before: int) -> Pair:
 class Training:
     """The whole training, by one step that reads nothing but tensors which stay where they are.
 
-    So that the step can be captured as a CUDA graph: crops and rates are drawn before the first,
-    and copied into place before each.
+    So that the step can be captured as a CUDA graph, which it is on a GPU: its many small kernels
+    may take longer to be queued than to run. Crops and rates are drawn before the first, and
+    copied into place before each, as noise is.
 
     Args:
         network: is trained in place.
@@ -204,6 +218,8 @@ class Training:
         self._noise = noise
         self._rows, self._cols = torch.zeros((2, _BATCH), dtype=torch.int64, device=device)
         self._rate = torch.zeros((), device=device)
+        side = pair.seen.shape[-1] // 2
+        self._grain = torch.zeros((_BATCH, 3, side, side), device=device)
         self._adam = torch.optim.Adam(
             network.parameters(), lr=self._rate, fused=True, capturable=device.type == "cuda"
         )
@@ -225,13 +241,19 @@ class Training:
             for each in count
         )
         rates = _rates(iterations).to(self._rate.device)
-        for index in range(iterations):
-            self._rows.copy_(rows[index])
-            self._cols.copy_(cols[index])
-            self._rate.copy_(rates[index])
-            self._step()
-            if progress is not None:
-                progress((index + 1) / iterations)
+        with capturing(self._rate.device) as capture:
+            step = self._step
+            for index in range(iterations):
+                self._rows.copy_(rows[index])
+                self._cols.copy_(cols[index])
+                self._rate.copy_(rates[index])
+                if self._noise:
+                    self._grain.copy_(torch.randn(self._grain.shape, generator=self._random))
+                if index == _QUEUED:
+                    step = capture(self._step)
+                step()
+                if progress is not None:
+                    progress((index + 1) / iterations)
         if not all(bool(weight.isfinite().all()) for weight in self._network.parameters()):
             raise TrainingDiverged(
                 "the weights must stay finite, but training on this photo drove them off; "
@@ -244,21 +266,18 @@ class Training:
         seen = self._pair.seen[:, self._rows, self._cols].transpose(0, 1)
         wanted = self._pair.wanted[:, self._rows, self._cols].transpose(0, 1)
         if self._noise:
-            seen = seen + self._enlarged_noise(seen)
+            # As the bicubic enlargement of the shrunk photo shows it.
+            seen = seen + enlarge(self._grain * self._noise, 2)
         seen = seen.contiguous(memory_format=torch.channels_last)
         self._adam.zero_grad(set_to_none=False)
-        with torch.autocast(seen.device.type, self._type, enabled=self._type != torch.float32):
+        narrow = self._type != torch.float32
+        # A graph cannot use what was cached outside of it.
+        with torch.autocast(seen.device.type, self._type, enabled=narrow, cache_enabled=False):
             detail = self._network(seen)
         inner = slice(_LAYERS, -_LAYERS)
         loss = (seen[..., inner, inner] + detail.float() - wanted).abs().mean()
         loss.backward()
         self._adam.step()
-
-    def _enlarged_noise(self, seen: Tensor) -> Tensor:
-        """Noise of the shrunk photo, as its bicubic enlargement shows it."""
-        size = (*seen.shape[:2], seen.shape[2] // 2, seen.shape[3] // 2)
-        small = torch.randn(size, generator=self._random).to(seen.device)
-        return enlarge(small * self._noise, 2)
 
 
 def project_back(high: Tensor, low: Tensor, model: ForwardModel, times: int) -> Tensor:
