@@ -66,7 +66,7 @@ class KernelErrors:
 
     @property
     def angle_weight(self) -> float:
-        """How much the angle counts in a mean: (a² - b²)/(a² + b²) of the true widths a, b."""
+        """How much the angle counts in a mean, (a² - b²)/(a² + b²) of the true widths a, b."""
         major, minor = self.true_widths.major**2, self.true_widths.minor**2
         return (major - minor) / (major + minor) if self.angle is not None else 0.0
 

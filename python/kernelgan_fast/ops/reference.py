@@ -54,7 +54,7 @@ def extract_kernel(weights: Tensor, sizes: Sequence[int], features: int) -> Tens
         return weights.reshape(0, *[1 + sum(size - 1 for size in sizes)] * 2)
     layers = weights.split([math.prod(shape) for shape in shapes], dim=1)
     composed = weights.new_ones((1, count, 1, 1))
-    # From the output end every product has one row: 1.1 M multiply-adds instead of 100 M.
+    # From the output end every product has one row: 1.1 M multiply-adds, not 10.9 M.
     for layer, (out, into, size, _) in zip(reversed(layers), reversed(shapes), strict=True):
         filters = layer.reshape(count * out, into, size, size)
         composed = functional.conv_transpose2d(composed, filters, groups=count)

@@ -33,7 +33,6 @@ _MANY_REJECTED = 0.5
 _POOR_FIT = 0.45
 _UNSURE_WIDTH = 0.2
 _UNSURE_SHAPE = 0.6
-_LARGE_ERROR = 0.35
 
 # Measured on 858 photos with kernels of all shapes, clean, noisy and compressed: how much of the
 # residual turns up as an error of the kernel, and the error that remains when all is well.
@@ -273,6 +272,4 @@ def _warnings(
         found.append(f"the kernel's width is unsure by {max(quality.width_errors):.0%}")
     if likely < _UNSURE_SHAPE:
         found.append(f"the kernel's shape is unsure: the likeliest has {likely:.0%}")
-    if quality.expected_error > _LARGE_ERROR:
-        found.append(f"an error of about {quality.expected_error:.0%} is to be expected")
     return tuple(found)

@@ -53,7 +53,7 @@ class TileMap:
 
     @property
     def edges(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Where regions begin and the last ends, in pixels of the photo: (rows + 1), (cols + 1)."""
+        """Where regions begin and the last ends, in photo pixels, (rows + 1) and (cols + 1)."""
         first, second = (
             np.arange(parts + 1) * side // parts
             for parts, side in zip(self.grid, self.photo, strict=True)
