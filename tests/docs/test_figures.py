@@ -46,4 +46,6 @@ def test_pictures_of_a_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     draw(monkeypatch, "true_and_found.py", tmp_path / "set", found, "a")
     large = tmp_path / "bicubic_and_upscaled.jpg"
     draw(monkeypatch, "bicubic_and_upscaled.py", tmp_path / "set", hr, large, "a:8:8")
-    assert found.stat().st_size > 1000 and large.stat().st_size > 1000
+    first = tmp_path / "first_screen.jpg"
+    draw(monkeypatch, "first_screen.py", tmp_path / "set" / "lr_x2" / "a.png", "8:8", first)
+    assert all(picture.stat().st_size > 1000 for picture in (found, large, first))
