@@ -81,12 +81,54 @@ std::vector<char> read_file(const std::string& path) {
   return bytes;
 }
 
-kgf_model* opened(const void* bytes, size_t size, const kgf_options* given) {
+// The number of the GPU that a device names; -1 is the CPU.
+int gpu_of(const std::string& device) {
+  if (device == "cpu") return -1;
+  if (device == "cuda") return 0;
+  const std::string number = device.rfind("cuda:", 0) == 0 ? device.substr(5) : "";
+  const bool digits = number.find_first_not_of("0123456789") == std::string::npos;
+  require(!number.empty() && number.size() < 4 && digits,
+          "device must be cpu, cuda, or a GPU by number as cuda:1, got ", device);
+  return std::stoi(number);
+}
+
+Settings settings_of(const kgf_options* given, const char* usual_device) {
   const kgf_options options = known<kgf_options>(given, KGF_OPTIONS_INIT);
   require(options.threads >= 0 && options.threads <= 1024, "threads must be in 0..1024, got ",
           options.threads);
-  const std::string library = options.onnxruntime ? options.onnxruntime : "";
-  return new kgf_model{understand(open_onnxruntime(bytes, size, library, options.threads))};
+  const auto text = [](const char* words) { return std::string(words ? words : ""); };
+  Settings settings;
+  settings.onnxruntime = text(options.onnxruntime);
+  settings.tensorrt = text(options.tensorrt);
+  settings.cudart = text(options.cudart);
+  settings.threads = options.threads;
+  settings.gpu = gpu_of(options.device ? options.device : usual_device);
+  settings.stream = options.stream;
+  require(settings.gpu >= 0 || !settings.stream, "a stream is given, and the device is the CPU");
+  return settings;
+}
+
+kgf_model* open_onnx(const void* bytes, size_t size, const kgf_options* options) {
+  return new kgf_model{understand(open_onnxruntime(bytes, size, settings_of(options, "cpu")))};
+}
+
+bool is_engine(const std::filesystem::path& place) {
+  return place.extension() == ".engine" || place.extension() == ".plan";
+}
+
+kgf_model* open_engine(const std::string& path, const kgf_options* options) {
+  const Settings settings = settings_of(options, "cuda");
+  require(settings.gpu >= 0, "an engine of TensorRT runs on a GPU, got the device cpu");
+  require(!settings.stream, "an engine takes the stream of each run, in kgf_run_options");
+  const std::vector<char> bytes = read_file(path);
+  const std::string beside = std::filesystem::u8path(path).replace_extension(".json").u8string();
+  const std::vector<char> text = read_file(beside);
+  const Sidecar sidecar = read_sidecar({text.begin(), text.end()}, beside);
+  if (sidecar.bytes >= 0 && sidecar.bytes != static_cast<int64_t>(bytes.size())) {
+    fail(KGF_MODEL_ERROR, path, " must be of ", sidecar.bytes, " bytes, got ", bytes.size(),
+         "; it was cut or exchanged: build it again");
+  }
+  return new kgf_model{understand(open_tensorrt(bytes, sidecar, settings))};
 }
 
 kgf_image packed(void* data, int32_t type, int32_t height, int32_t width, int32_t channels) {
@@ -130,8 +172,12 @@ kgf_status kgf_open(const char* path, const kgf_options* options, kgf_model** mo
   return guarded([&] {
     require(path != nullptr && model != nullptr, "path and model must not be null");
     *model = nullptr;
+    if (is_engine(std::filesystem::u8path(path))) {
+      *model = open_engine(path, options);
+      return;
+    }
     const std::vector<char> bytes = read_file(path);
-    *model = opened(bytes.data(), bytes.size(), options);
+    *model = open_onnx(bytes.data(), bytes.size(), options);
   });
 }
 
@@ -141,7 +187,7 @@ kgf_status kgf_open_memory(const void* bytes, size_t size, const kgf_options* op
     require(bytes != nullptr && model != nullptr, "bytes and model must not be null");
     *model = nullptr;
     require(size > 0, "size must be positive, got 0");
-    *model = opened(bytes, size, options);
+    *model = open_onnx(bytes, size, options);
   });
 }
 
@@ -154,9 +200,16 @@ kgf_status kgf_get_info(const kgf_model* model, kgf_info* info) {
     require(size >= sizeof(size_t) && size <= 4096,
             "struct_size must be the size of kgf_info, got ", size);
     const Model& from = *model->model;
-    const kgf_info all{size,          from.scale,       from.shrinks ? 1 : 0,
-                       from.channels, from.kernel_size, static_cast<int32_t>(from.numbers.size()),
-                       from.overlap};
+    const kgf_info all{size,
+                       from.scale,
+                       from.shrinks ? 1 : 0,
+                       from.channels,
+                       from.kernel_size,
+                       static_cast<int32_t>(from.numbers.size()),
+                       from.overlap,
+                       from.least_side,
+                       from.most_side,
+                       from.session->gpu() ? from.session->gpu()->index() : -1};
     std::memcpy(static_cast<void*>(info), &all, std::min(size, sizeof(all)));
   });
 }

@@ -94,6 +94,23 @@ void check_pixels(const Session& session) {
   }
 }
 
+// The sides that an engine was built for.
+void take_limits(Model* model) {
+  const Port& image = *model->image;
+  if (!image.least.empty()) {
+    model->least_side =
+        static_cast<int>(std::max({int64_t{model->least_side}, image.least[2], image.least[3]}));
+  }
+  if (!image.most.empty()) {
+    const int64_t most = std::min({image.most[2], image.most[3], int64_t{1} << 24});
+    if (most < model->least_side) {
+      fail(KGF_MODEL_ERROR, "the engine takes images of at most ", most,
+           " pixels a side, and the model of at least ", model->least_side, "; build it again");
+    }
+    model->most_side = static_cast<int>(most);
+  }
+}
+
 // Learns the scale from a run on a black image.
 void probe(Model* model) {
   if (model->session->inputs().size() != 1) {
@@ -104,8 +121,9 @@ void probe(Model* model) {
   const int64_t channels = model->channels ? model->channels : 3;
   const std::vector<float> black(channels * probe_side * probe_side);
   std::vector<int64_t> out;
-  model->session->run({{model->image, black.data(), {1, channels, probe_side, probe_side}}},
-                      [&](const float*, const std::vector<int64_t>& shape) { out = shape; });
+  model->session->runner()->run(
+      {{model->image, black.data(), {1, channels, probe_side, probe_side}}}, {}, nullptr,
+      [&](const float*, const std::vector<int64_t>& shape) { out = shape; });
   const bool is_square = out.size() == 4 && out[2] == out[3] && out[2] > 0;
   model->shrinks = is_square && out[2] < probe_side;
   const int64_t large = is_square ? std::max(out[2], probe_side) : 0;
@@ -130,6 +148,7 @@ std::shared_ptr<const Model> understand(std::unique_ptr<Session> session) {
   model->overlap = integer_of(from, "context", -1, 0, 4096);
   model->multiple = integer_of(from, "multiple", 1, 1, 4096);
   model->least_side = integer_of(from, "least_side", 1, 1, 4096);
+  take_limits(model.get());
   model->scale = integer_of(from, "scale", 0, 1, 64);
   model->shrinks = text_of(from, "task") == "downscale";
   if (model->scale == 0) probe(model.get());

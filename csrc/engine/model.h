@@ -21,6 +21,7 @@ struct Model {
   int overlap = -1;    // -1: unknown
   int multiple = 1;    // tiles begin at multiples of this
   int least_side = 1;  // of an image or tile
+  int most_side = 0;   // the same; 0: any
 
   // The side that an input's side becomes.
   int64_t out_side(int64_t side) const {

@@ -2,7 +2,6 @@
 // its version, so that a program linked to one release would not start with another.
 #include <onnxruntime_c_api.h>
 
-#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -18,11 +17,11 @@ namespace {
 constexpr uint32_t api_version = 17;
 
 #if defined(_WIN32)
-constexpr const char* usual_names[] = {"onnxruntime.dll"};
+const std::vector<std::string> usual_names{"onnxruntime.dll"};
 #elif defined(__APPLE__)
-constexpr const char* usual_names[] = {"libonnxruntime.1.dylib", "libonnxruntime.dylib"};
+const std::vector<std::string> usual_names{"libonnxruntime.1.dylib", "libonnxruntime.dylib"};
 #else
-constexpr const char* usual_names[] = {"libonnxruntime.so.1", "libonnxruntime.so"};
+const std::vector<std::string> usual_names{"libonnxruntime.so.1", "libonnxruntime.so"};
 #endif
 
 struct Runtime {
@@ -34,11 +33,11 @@ void ORT_API_CALL say_nothing(void*, OrtLoggingLevel, const char*, const char*, 
                               const char*) {}
 
 // Throws what a status says, and releases it.
-void check(const OrtApi& api, OrtStatus* status, kgf_status code) {
+void check(const OrtApi& api, OrtStatus* status, kgf_status code, const char* advice = "") {
   if (!status) return;
   const std::string text = api.GetErrorMessage(status);
   api.ReleaseStatus(status);
-  fail(code, "ONNX Runtime: ", text);
+  fail(code, "ONNX Runtime: ", text, advice);
 }
 
 template <class T>
@@ -57,26 +56,9 @@ Owned<T> owned(const OrtApi& api, void(ORT_API_CALL* release)(T*), kgf_status co
   return Owned<T>(object, {release});
 }
 
-void* open_by_names(const std::string& named) {
-  std::string why;
-  if (!named.empty()) {
-    if (void* library = open_library(named, &why)) return library;
-    fail(KGF_BACKEND_ERROR, "ONNX Runtime was asked for at ", named,
-         " and cannot be opened: ", why);
-  }
-  std::string all;
-  for (const char* usual : usual_names) {
-    if (void* library = open_library(usual, &why)) return library;
-    all += "; " + why;
-  }
-  fail(KGF_BACKEND_ERROR,
-       "ONNX Runtime was not found; name its library in kgf_options or in the environment variable "
-       "KERNELGAN_FAST_ONNXRUNTIME",
-       all);
-}
-
 Runtime open_runtime(const std::string& named) {
-  void* library = open_by_names(named);
+  void* library = open_named({"ONNX Runtime", named, usual_names, "onnxruntime in kgf_options",
+                              "KERNELGAN_FAST_ONNXRUNTIME"});
   using GetApiBase = const OrtApiBase*(ORT_API_CALL*)();
   const auto get_base = reinterpret_cast<GetApiBase>(find_symbol(library, "OrtGetApiBase"));
   if (!get_base) fail(KGF_BACKEND_ERROR, named, " is not ONNX Runtime: it has no OrtGetApiBase");
@@ -95,11 +77,8 @@ Runtime open_runtime(const std::string& named) {
 }
 
 // Kept for good, as its threads and the library itself are.
-const Runtime& runtime_at(std::string named) {
-  if (named.empty()) {
-    const char* variable = std::getenv("KERNELGAN_FAST_ONNXRUNTIME");
-    if (variable) named = variable;
-  }
+const Runtime& runtime_at(const std::string& given) {
+  const std::string named = given_or_environment(given, "KERNELGAN_FAST_ONNXRUNTIME");
   static std::mutex mutex;
   static auto* const opened = new std::map<std::string, Runtime>;
   const std::lock_guard<std::mutex> lock(mutex);
@@ -116,9 +95,10 @@ Element element_of(ONNXTensorElementDataType type) {
 
 class OrtModel final : public Session {
  public:
-  OrtModel(const Runtime& runtime, const void* bytes, size_t size, int threads)
+  OrtModel(const Runtime& runtime, const void* bytes, size_t size, const Settings& settings)
       : api_(*runtime.api),
-        session_(open(runtime, bytes, size, threads)),
+        stream_(settings.stream),
+        session_(open(runtime, bytes, size, settings)),
         memory_(owned<OrtMemoryInfo>(
             api_, api_.ReleaseMemoryInfo, KGF_INTERNAL_ERROR, [&](OrtMemoryInfo** out) {
               return api_.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, out);
@@ -131,7 +111,9 @@ class OrtModel final : public Session {
     read_metadata();
   }
 
-  void run(const std::vector<Feed>& feeds, const Take& take) const override {
+  std::unique_ptr<Runner> runner() const override;
+
+  void run(const std::vector<Feed>& feeds, const Place& place, const Take& take) const {
     std::vector<Owned<OrtValue>> values;
     std::vector<std::vector<uint16_t>> halves(feeds.size());
     std::vector<const OrtValue*> inputs;
@@ -142,23 +124,89 @@ class OrtModel final : public Session {
       names.push_back(feeds[i].port->name.c_str());
     }
     const char* output_name = outputs_[0].name.c_str();
-    const auto output =
-        owned<OrtValue>(api_, api_.ReleaseValue, KGF_RUN_ERROR, [&](OrtValue** out) {
-          return api_.Run(session_.get(), nullptr, names.data(), inputs.data(), inputs.size(),
-                          &output_name, 1, out);
-        });
-    show(output.get(), take);
+    // Without a copy where that can be; a wrong shape is an error of the runtime's.
+    const bool direct = place.data && outputs_[0].element == Element::float32;
+    if (direct) values.push_back(wrapped(*memory_, place.data, place.shape));
+    const auto alone = turn();
+    OrtValue* output = direct ? values.back().get() : nullptr;
+    check(api_,
+          api_.Run(session_.get(), nullptr, names.data(), inputs.data(), inputs.size(),
+                   &output_name, 1, &output),
+          KGF_RUN_ERROR);
+    if (direct) return;
+    const Owned<OrtValue> made(output, {api_.ReleaseValue});
+    show(output, take);
+  }
+
+  void run_on_gpu(const std::vector<Feed>& feeds, float* out, const std::vector<int64_t>& shape,
+                  void* stream) const {
+    require(!stream_ || stream == stream_,
+            "the run's stream must be that of kgf_options, on which this model runs");
+    std::vector<Owned<OrtValue>> values;
+    std::vector<std::vector<uint16_t>> halves(feeds.size());
+    const auto alone = turn();
+    const auto binding = owned<OrtIoBinding>(
+        api_, api_.ReleaseIoBinding, KGF_RUN_ERROR,
+        [&](OrtIoBinding** made) { return api_.CreateIoBinding(session_.get(), made); });
+    const auto bind = [&](auto bind_one, const Port& port, const OrtValue* value) {
+      check(api_, bind_one(binding.get(), port.name.c_str(), value), KGF_RUN_ERROR);
+    };
+    for (size_t i = 0; i + 1 < feeds.size(); ++i) {
+      values.push_back(value_of(feeds[i], &halves[i]));
+      bind(api_.BindInput, *feeds[i].port, values.back().get());
+    }
+    const Feed& image = feeds.back();
+    const auto in = wrapped(*gpu_memory_, image.data, image.shape),
+               result = wrapped(*gpu_memory_, out, shape);
+    bind(api_.BindInput, *image.port, in.get());
+    bind(api_.BindOutput, outputs_[0], result.get());
+    // On a stream of its own the session would not wait for what makes the image.
+    if (!stream_) gpu_->wait(stream);
+    check(api_, api_.RunWithBinding(session_.get(), nullptr, binding.get()), KGF_RUN_ERROR);
+    check(api_, api_.SynchronizeBoundOutputs(binding.get()), KGF_RUN_ERROR);
   }
 
  private:
-  Owned<OrtSession> open(const Runtime& runtime, const void* bytes, size_t size, int threads) {
+  Owned<OrtSession> open(const Runtime& runtime, const void* bytes, size_t size,
+                         const Settings& settings) {
     const auto options = owned<OrtSessionOptions>(
         api_, api_.ReleaseSessionOptions, KGF_INTERNAL_ERROR,
         [&](OrtSessionOptions** out) { return api_.CreateSessionOptions(out); });
-    check(api_, api_.SetIntraOpNumThreads(options.get(), threads), KGF_INVALID_ARGUMENT);
+    check(api_, api_.SetIntraOpNumThreads(options.get(), settings.threads), KGF_INVALID_ARGUMENT);
+    if (settings.gpu >= 0) use_gpu(options.get(), settings);
     return owned<OrtSession>(api_, api_.ReleaseSession, KGF_MODEL_ERROR, [&](OrtSession** out) {
       return api_.CreateSessionFromArray(runtime.env, bytes, size, options.get(), out);
     });
+  }
+
+  // Here, other than in Python, a provider that cannot start is an error.
+  void use_gpu(OrtSessionOptions* options, const Settings& settings) {
+    const auto need = [&](OrtStatus* status) {
+      check(api_, status, KGF_BACKEND_ERROR,
+            "; a GPU needs the library of onnxruntime-gpu, and what that asks for");
+    };
+    OrtCUDAProviderOptionsV2* made = nullptr;
+    need(api_.CreateCUDAProviderOptions(&made));
+    const Owned<OrtCUDAProviderOptionsV2> cuda(made, {api_.ReleaseCUDAProviderOptions});
+    const std::string index = std::to_string(settings.gpu);
+    const char *key = "device_id", *value = index.c_str();
+    need(api_.UpdateCUDAProviderOptions(made, &key, &value, 1));
+    if (settings.stream) {
+      need(api_.UpdateCUDAProviderOptionsWithValue(made, "user_compute_stream", settings.stream));
+    }
+    need(api_.SessionOptionsAppendExecutionProvider_CUDA_V2(options, made));
+    // After the provider, which brings the CUDA runtime that it was built for.
+    gpu_ = std::make_unique<Gpu>(settings.cudart, settings.gpu);
+    gpu_memory_ = owned<OrtMemoryInfo>(
+        api_, api_.ReleaseMemoryInfo, KGF_BACKEND_ERROR, [&](OrtMemoryInfo** out) {
+          return api_.CreateMemoryInfo("Cuda", OrtDeviceAllocator, settings.gpu, OrtMemTypeDefault,
+                                       out);
+        });
+  }
+
+  // Runs on one stream must not overlap.
+  std::unique_lock<std::mutex> turn() const {
+    return stream_ ? std::unique_lock<std::mutex>(turn_) : std::unique_lock<std::mutex>();
   }
 
   std::string taken(char* text) const {
@@ -217,22 +265,21 @@ class OrtModel final : public Session {
 
   // A borrowed value; a float16 port's is converted into `halves`, which must outlive it.
   Owned<OrtValue> value_of(const Feed& feed, std::vector<uint16_t>* halves) const {
-    size_t count = 1;
-    for (int64_t extent : feed.shape) count *= static_cast<size_t>(extent);
-    // The runtime does not write to its inputs, its prototype only fails to say so.
-    void* data = const_cast<float*>(feed.data);
-    size_t bytes = count * sizeof(float);
-    ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-    if (feed.port->element == Element::float16) {
-      halves->resize(count);
-      for (size_t i = 0; i < count; ++i) (*halves)[i] = to_half(feed.data[i]);
-      data = halves->data();
-      bytes = count * sizeof(uint16_t);
-      type = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16;
-    }
+    if (feed.port->element != Element::float16) return wrapped(*memory_, feed.data, feed.shape);
+    halves->resize(count_of(feed.shape));
+    for (size_t i = 0; i < halves->size(); ++i) (*halves)[i] = to_half(feed.data[i]);
+    return wrapped(*memory_, halves->data(), feed.shape);
+  }
+
+  template <class T>
+  Owned<OrtValue> wrapped(const OrtMemoryInfo& memory, const T* data,
+                          const std::vector<int64_t>& shape) const {
+    constexpr bool half = std::is_same_v<T, uint16_t>;
     return owned<OrtValue>(api_, api_.ReleaseValue, KGF_RUN_ERROR, [&](OrtValue** out) {
-      return api_.CreateTensorWithDataAsOrtValue(memory_.get(), data, bytes, feed.shape.data(),
-                                                 feed.shape.size(), type, out);
+      // The runtime does not write to its inputs, its prototype only fails to say so.
+      return api_.CreateTensorWithDataAsOrtValue(
+          &memory, const_cast<T*>(data), count_of(shape) * sizeof(T), shape.data(), shape.size(),
+          half ? ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT16 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, out);
     });
   }
 
@@ -245,33 +292,44 @@ class OrtModel final : public Session {
     void* data = nullptr;
     check(api_, api_.GetTensorMutableData(value, &data), KGF_RUN_ERROR);
     if (element != Element::float16) return take(static_cast<const float*>(data), shape);
-    size_t count = 1;
-    for (int64_t extent : shape) count *= static_cast<size_t>(extent);
-    std::vector<float> wide(count);
-    for (size_t i = 0; i < count; ++i) wide[i] = from_half(static_cast<const uint16_t*>(data)[i]);
+    std::vector<float> wide(count_of(shape));
+    for (size_t i = 0; i < wide.size(); ++i)
+      wide[i] = from_half(static_cast<const uint16_t*>(data)[i]);
     take(wide.data(), shape);
   }
 
   const OrtApi& api_;
+  void* const stream_;
+  mutable std::mutex turn_;
+  Owned<OrtMemoryInfo> gpu_memory_{nullptr, {nullptr}};
   const Owned<OrtSession> session_;
   const Owned<OrtMemoryInfo> memory_;
   OrtAllocator* allocator_ = nullptr;
 };
 
+// Sessions of ONNX Runtime are thread-safe, so there is nothing of its own to a thread.
+class OrtRunner final : public Runner {
+ public:
+  explicit OrtRunner(const OrtModel& model) : model_(model) {}
+  void run(const std::vector<Feed>& feeds, const Place& place, void*, const Take& take) override {
+    model_.run(feeds, place, take);
+  }
+  void run_on_gpu(const std::vector<Feed>& feeds, float* out, const std::vector<int64_t>& shape,
+                  void* stream) override {
+    model_.run_on_gpu(feeds, out, shape, stream);
+  }
+
+ private:
+  const OrtModel& model_;
+};
+
+std::unique_ptr<Runner> OrtModel::runner() const { return std::make_unique<OrtRunner>(*this); }
+
 }  // namespace
 
-const char* name(Element element) {
-  switch (element) {
-    case Element::float32: return "float32";
-    case Element::float16: return "float16";
-    case Element::other: break;
-  }
-  return "another type";
-}
-
 std::unique_ptr<Session> open_onnxruntime(const void* bytes, size_t size,
-                                          const std::string& library, int threads) {
-  return std::make_unique<OrtModel>(runtime_at(library), bytes, size, threads);
+                                          const Settings& settings) {
+  return std::make_unique<OrtModel>(runtime_at(settings.onnxruntime), bytes, size, settings);
 }
 
 }  // namespace kgf::engine

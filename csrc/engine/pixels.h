@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "engine/gpu.h"
 #include "include/kernelgan_fast/engine.h"
 
 namespace kgf::engine {
@@ -31,5 +32,13 @@ void read_pixels(const kgf_image& image, const Window& window, const Planes<floa
 // Writes planes into a window. Integers are rounded to the nearest, ties to even, and clipped to the
 // image's white; NaN becomes 0.
 void write_pixels(const Planes<const float>& planes, const kgf_image& image, const Window& window);
+
+// An image in a GPU's memory is float32 with pixels side by side, rows and channels anywhere.
+void check_gpu_image(const kgf_image& image, const char* argument);
+// Within a GPU's memory: read_pixels and write_pixels for such images.
+void copy_planes(const Gpu& gpu, const kgf_image& from, const Window& window,
+                 const Planes<float>& to, void* stream);
+void copy_planes(const Gpu& gpu, const Planes<const float>& from, const kgf_image& to,
+                 const Window& window, void* stream);
 
 }  // namespace kgf::engine

@@ -11,8 +11,9 @@ struct Span {
   int first, last, read_first, read_last;
 };
 
-// Tiles begin, with their overlap, at multiples of `multiple`; tile 0 is the whole side.
-inline std::vector<Span> spans(int length, int tile, int overlap, int multiple) {
+// Tiles begin, with their overlap, at multiples of `multiple`; tile 0 is the whole side. What is read is
+// at least `least` where the side is.
+inline std::vector<Span> spans(int length, int tile, int overlap, int multiple, int least = 1) {
   if (tile == 0) return {{0, length, 0, length}};
   const auto up = [multiple](int value) { return (value + multiple - 1) / multiple * multiple; };
   tile = std::max(tile / multiple, 1) * multiple;
@@ -20,7 +21,9 @@ inline std::vector<Span> spans(int length, int tile, int overlap, int multiple) 
   std::vector<Span> cut;
   for (int first = 0; first < length; first += tile) {
     const int last = std::min(first + tile, length);
-    cut.push_back({first, last, std::max(first - overlap, 0), std::min(last + overlap, length)});
+    const int read_last = std::min(std::max(last + overlap, least), length);
+    const int read_first = std::min(first - overlap, (read_last - least) / multiple * multiple);
+    cut.push_back({first, last, std::max(read_first, 0), read_last});
   }
   return cut;
 }

@@ -1,13 +1,16 @@
 // Enlarges (or shrinks) a PNG by a model:
-//   cpp_host MODEL.onnx IN.png OUT.png [--kernel FILE] [--set NAME VALUE] [--tile N] [--threads N]
-// A kernel is a text file of size × size numbers, for models that take one.
+//   cpp_host MODEL IN.png OUT.png [--kernel FILE] [--noise N] [--kernel-error E] [--device cuda:0] …
+// A kernel is a text file of size × size numbers, for models that take one; such models also take the
+// noise of the photo in grey levels of 255, and how far the kernel is from the truth (0: it is known).
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <kernelgan_fast/engine.hpp>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "png.h"
@@ -38,54 +41,77 @@ int show_progress(void*, int32_t done, int32_t total) {
   return 0;
 }
 
-int run(const std::vector<std::string>& words) {
-  if (words.size() < 3) {
-    std::fprintf(stderr,
-                 "usage: cpp_host MODEL.onnx IN.png OUT.png [--kernel FILE] [--set NAME VALUE] "
-                 "[--tile N] [--threads N]\n");
-    return 2;
-  }
-  kgf_run_options options = KGF_RUN_OPTIONS_INIT;
-  options.progress = show_progress;
-  std::string kernel;
+constexpr const char* usage =
+    "usage: cpp_host MODEL IN.png OUT.png [--kernel FILE] [--noise N] [--kernel-error E]\n"
+    "                [--device cpu|cuda:0] [--tile N] [--threads N] [--set NAME VALUE]\n";
+
+struct Settings {
+  std::string model, in, out, kernel, device;
   std::vector<std::pair<std::string, float>> numbers;
-  int threads = 0;
+  int tile = -1, threads = 0;
+};
+
+Settings parsed(const std::vector<std::string>& words) {
+  if (words.size() < 3) throw std::invalid_argument(usage);
+  Settings settings{words[0], words[1], words[2], {}, {}, {}};
   for (size_t i = 3; i < words.size(); ++i) {
-    const auto next = [&] { return ++i < words.size() ? words[i] : std::string(); };
-    if (words[i] == "--kernel") {
-      kernel = next();
-    } else if (words[i] == "--tile") {
-      options.tile = std::atoi(next().c_str());
-    } else if (words[i] == "--threads") {
-      threads = std::atoi(next().c_str());
-    } else if (words[i] == "--set") {
+    const std::string& option = words[i];
+    const auto next = [&] {
+      if (++i == words.size()) throw std::invalid_argument(option + " needs a value");
+      return words[i];
+    };
+    const auto number = [&] { return static_cast<float>(std::atof(next().c_str())); };
+    if (option == "--kernel") {
+      settings.kernel = next();
+    } else if (option == "--noise") {
+      settings.numbers.emplace_back("noise", number());
+    } else if (option == "--kernel-error") {
+      settings.numbers.emplace_back("kernel_error", number());
+    } else if (option == "--set") {
       const std::string name = next();
-      numbers.emplace_back(name, static_cast<float>(std::atof(next().c_str())));
+      settings.numbers.emplace_back(name, number());
+    } else if (option == "--device") {
+      settings.device = next();
+    } else if (option == "--tile") {
+      settings.tile = std::atoi(next().c_str());
+    } else if (option == "--threads") {
+      settings.threads = std::atoi(next().c_str());
     } else {
-      std::fprintf(stderr, "no such option: %s\n", words[i].c_str());
-      return 2;
+      throw std::invalid_argument("no such option: " + option + "\n" + usage);
     }
   }
+  return settings;
+}
 
-  Png low = read_png(words[1]);
-  const Model model(words[0], {}, threads);
+void run(const Settings& settings) {
+  Png low = read_png(settings.in);
+  kgf_options where = KGF_OPTIONS_INIT;
+  where.threads = settings.threads;
+  if (!settings.device.empty()) where.device = settings.device.c_str();
+  const Model model(settings.model, where);
   Context context(model);
-  if (!kernel.empty()) set_kernel(context, kernel);
-  for (const auto& [name, value] : numbers) context.set_number(name, value);
+  if (!settings.kernel.empty()) set_kernel(context, settings.kernel);
+  for (const auto& [name, value] : settings.numbers) context.set_number(name, value);
 
   const auto [height, width] = model.output_size(low.height, low.width);
   Png high{height, width, 3, std::vector<unsigned char>(size_t{3} * height * width)};
+  kgf_run_options options = KGF_RUN_OPTIONS_INIT;
+  options.tile = settings.tile;
+  options.progress = show_progress;
   context.run(colours_of(low), colours_of(high), options);
-  write_png(words[2], high);
+  write_png(settings.out, high);
   std::printf("%d x %d -> %d x %d\n", low.width, low.height, width, height);
-  return 0;
 }
 
 }  // namespace
 
 int main(int count, char** words) {
   try {
-    return run({words + 1, words + count});
+    run(parsed({words + 1, words + count}));
+    return 0;
+  } catch (const std::invalid_argument& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 2;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cpp_host: %s\n", error.what());
     return 1;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PHOTO = next((ROOT / "tests" / "data").glob("*_160x112.png"))
 
 pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def by_python(model: Path, pixels: NDArray[Any], **told: float) -> NDArray[Any]:
 @pytest.mark.parametrize("name", ["baked", "takes", "down"])
 def test_it_makes_what_python_makes(host: Path, models: Path, tmp_path: Path, name: str) -> None:
     model, out = models / f"{name}.onnx", tmp_path / "out.png"
-    told = ["--set", "noise", 4, "--set", "kernel_error", 0.1]
+    told = ["--noise", 4, "--kernel-error", 0.1]
     words = {
         "baked": [],
         "takes": ["--kernel", models / "kernel.txt", *told],
@@ -130,9 +131,22 @@ def test_what_goes_wrong_is_told(host: Path, models: Path, tmp_path: Path) -> No
         ("ONNX Runtime: ", cut, PHOTO),
         ("call kgf_set_kernel first", models / "takes.onnx", PHOTO),
         ("no PNG", models / "baked.onnx", cut),
+        ("none.engine cannot be read", tmp_path / "none.engine", PHOTO),
     ):
         done = run(host, model, photo, out)
         assert done.returncode == 1 and text in done.stderr, done.stderr
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        done = run(host, models / "baked.onnx", PHOTO, out, "--device", "cuda:0")
+        assert done.returncode == 1 and "ONNX Runtime: " in done.stderr, done.stderr
+    engine = tmp_path / "x.engine"
+    engine.write_bytes(b"engine")
+    facts = {"format": "kernelgan-fast engine 1", "flavour": "none", "metadata": {"a": "b"}}
+    engine.with_suffix(".json").write_text(json.dumps(facts), "utf-8")
+    done = run(host, engine, PHOTO, out)
+    assert done.returncode == 1 and "TensorRT" in done.stderr, done.stderr
+    for words, text in ((["--device"], "needs a value"), (["--nose", 1], "no such option")):
+        done = run(host, models / "baked.onnx", PHOTO, out, *words)
+        assert done.returncode == 2 and text in done.stderr, done.stderr
     assert not out.exists()
 
 
@@ -144,12 +158,14 @@ def test_the_programs_of_the_page_compile(
 ) -> None:
     page = (ROOT / "docs" / "cpp_hosts.md").read_text("utf-8")
     programs = re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    assert len(programs) == 1
+    assert len(programs) == {"cpp": 3, "c": 1}[language]
     if shutil.which(compiler) is None:
         pytest.skip(f"needs {compiler}")
-    (tmp_path / f"main.{language}").write_text(programs[0], "utf-8")
+    files = [tmp_path / f"{index}.{language}" for index in range(len(programs))]
+    for file, program in zip(files, programs, strict=True):
+        file.write_text(program, "utf-8")
     options = [f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]
-    command = [compiler, *options, f"-I{sdk.get_include()}", str(tmp_path / f"main.{language}")]
+    command = [compiler, *options, f"-I{sdk.get_include()}", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 

@@ -13,12 +13,13 @@
 #include <thread>
 #include <vector>
 
+#include "engine_pixels.h"
 #include "expect.h"
 
 namespace {
 
+using namespace kgf::test;
 using kernelgan_fast::Context;
-using kernelgan_fast::Error;
 using kernelgan_fast::Model;
 
 std::string path_of(const char* name) { return std::string(KGF_MODELS) + "/" + name + ".onnx"; }
@@ -26,36 +27,6 @@ std::string path_of(const char* name) { return std::string(KGF_MODELS) + "/" + n
 std::vector<char> bytes_of(const char* name) {
   std::ifstream file(path_of(name), std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-struct Pixels {
-  int height, width;
-  std::vector<float> data;  // planes
-
-  Pixels(int h, int w) : height(h), width(w), data(size_t{3} * h * w) {
-    for (size_t i = 0; i < data.size(); ++i) {
-      data[i] = 0.5f + 0.5f * std::sin(static_cast<float>(i * i % 1009));
-    }
-  }
-  kgf_image image() { return kgf_planar(data.data(), KGF_FLOAT32, height, width, 3); }
-};
-
-// Whether a call throws an Error of this status with these words.
-template <class F>
-bool fails(kgf_status status, const char* words, F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    if (error.status() == status && std::strstr(error.what(), words)) return true;
-    std::fprintf(stderr, "status %d: %s\n", error.status(), error.what());
-  }
-  return false;
-}
-
-float distance(const Pixels& a, const Pixels& b) {
-  float most = 0;
-  for (size_t i = 0; i < a.data.size(); ++i) most = std::max(most, std::abs(a.data[i] - b.data[i]));
-  return most;
 }
 
 void models_tell_what_they_are() {
@@ -198,7 +169,10 @@ void wrong_runs_are_refused() {
   EXPECT(fails(KGF_CANCELLED, "1 of 4", [&] { context.run(low.image(), high.image(), options); }));
   Context liar{Model(path_of("liar"))};
   Pixels four_times(160, 160);
-  EXPECT(fails(KGF_MODEL_ERROR, "scale", [&] { liar.run(low.image(), four_times.image()); }));
+  EXPECT(fails(KGF_RUN_ERROR, "shape", [&] { liar.run(low.image(), four_times.image()); }));
+  kgf_image white = four_times.image();
+  white.white = 2;
+  EXPECT(fails(KGF_MODEL_ERROR, "scale", [&] { liar.run(low.image(), white); }));
 }
 
 void threads_share_a_model() {

@@ -1,12 +1,16 @@
 // The engine's C functions that need no ONNX Runtime: bad calls, bad files, downscale, what is told
 // where there is no runtime.
 #include <kernelgan_fast/engine.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -63,6 +67,48 @@ void runtimes_that_cannot_be_had_are_refused() {
   EXPECT_FAILS(kgf_open_memory("abc", 3, &options, &model), KGF_INVALID_ARGUMENT, "threads");
   options.struct_size = 3;
   EXPECT_FAILS(kgf_open_memory("abc", 3, &options, &model), KGF_INVALID_ARGUMENT, "struct_size");
+}
+
+// Those that are before TensorRT is asked for.
+void engines_that_cannot_be_are_refused() {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("kgf_no_engines_" + std::to_string(getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = (folder / "x.engine").string(), beside = (folder / "x.json").string();
+  std::filesystem::remove(beside);
+  kgf_model* model = nullptr;
+  EXPECT_FAILS(kgf_open((folder / "none.plan").string().c_str(), nullptr, &model), KGF_FILE_ERROR,
+               "none.plan");
+  std::ofstream(path) << "an engine";
+  EXPECT_FAILS(kgf_open(path.c_str(), nullptr, &model), KGF_FILE_ERROR, "x.json");
+  const auto refused = [&](const std::string& text, kgf_status status, const char* words) {
+    std::ofstream(beside) << text;
+    EXPECT_FAILS(kgf_open(path.c_str(), nullptr, &model), status, words);
+  };
+  const std::string start = "{\"format\": \"kernelgan-fast engine 1\"";
+  for (const char* text : {"{", "{]", "[1,", "{\"a\": }", "{\"a\" 1}", "{a: 1}", "\"\\u00g0\"",
+                           "\"\\x\"", "{} {}", "\"abc", "\"\\ud800\"", " "}) {
+    refused(text, KGF_MODEL_ERROR, "not JSON");
+  }
+  refused(std::string(1000, '['), KGF_MODEL_ERROR, "not JSON");
+  refused("{}", KGF_MODEL_ERROR, "does not describe");
+  refused("[[], {\"a\": [1, null]}, \"\\u00e4\\ud83d\\ude00\\n\"]", KGF_MODEL_ERROR,
+          "does not describe");
+  refused(start + "}", KGF_MODEL_ERROR, "no metadata");
+  const std::string metadata = ", \"metadata\": {\"kernelgan_fast.scale\": \"2\"}}";
+  refused(start + ", \"bytes\": 10" + metadata, KGF_MODEL_ERROR, "10 bytes, got 9");
+#ifdef KGF_FAKE_TENSORRT
+  refused(start + metadata, KGF_BACKEND_ERROR, "was compiled for tensorrt");
+#else
+  refused(start + metadata, KGF_BACKEND_ERROR, "has no TensorRT");
+#endif
+  kgf_options options = KGF_OPTIONS_INIT;
+  options.device = "cpu";
+  EXPECT_FAILS(kgf_open(path.c_str(), &options, &model), KGF_INVALID_ARGUMENT, "GPU");
+  options.device = "cuda";
+  options.stream = &options;
+  EXPECT_FAILS(kgf_open(path.c_str(), &options, &model), KGF_INVALID_ARGUMENT, "stream");
+  std::filesystem::remove_all(folder);
 }
 
 // Pixel (y, x) of an image by the definition, mirrored beyond the border.
@@ -186,18 +232,21 @@ void halves_are_there_and_back() {
 }
 
 void tiles_cover_a_side_once() {
-  for (int length : {1, 31, 32, 33, 100}) {
+  for (int length : {1, 31, 32, 33, 65, 100}) {
     for (int tile : {0, 32, 33}) {
       for (int multiple : {1, 4}) {
-        int next = 0;
-        for (const kgf::engine::Span& span : kgf::engine::spans(length, tile, 5, multiple)) {
-          EXPECT(span.first == next && span.last > span.first && span.read_first <= span.first);
-          EXPECT(span.read_first % multiple == 0 && span.read_last >= span.last);
-          EXPECT(span.read_first == 0 || span.read_first + 5 <= span.first);
-          EXPECT(span.read_last == length || span.read_last >= span.last + 5);
-          next = span.last;
+        for (int least : {1, 30}) {
+          int next = 0;
+          for (const auto& span : kgf::engine::spans(length, tile, 5, multiple, least)) {
+            EXPECT(span.first == next && span.last > span.first && span.read_first <= span.first);
+            EXPECT(span.read_first % multiple == 0 && span.read_last >= span.last);
+            EXPECT(span.read_first == 0 || span.read_first + 5 <= span.first);
+            EXPECT(span.read_last == length || span.read_last >= span.last + 5);
+            EXPECT(span.read_last - span.read_first >= std::min(least, length));
+            next = span.last;
+          }
+          EXPECT(next == length);
         }
-        EXPECT(next == length);
       }
     }
   }
@@ -210,6 +259,7 @@ int main() {
   null_pointers_are_refused();
   files_that_cannot_be_read_are_refused();
   runtimes_that_cannot_be_had_are_refused();
+  engines_that_cannot_be_are_refused();
   downscale_follows_its_definition();
   images_that_cannot_be_are_refused();
   forms_of_images_agree();

@@ -23,12 +23,25 @@ MAY_IMPORT = {
         "config",
         "errors",
         "evaluation",
+        "fleet",
         "kernels",
         "kernels.blur_kernel",
         "ops",
         "package",
+        "report",
         "runs",
     },
+    "report": {
+        "crops",
+        "errors",
+        "files",
+        "images",
+        "kernels",
+        "kernels.blur_kernel",
+        "package",
+        "runs",
+    },
+    "fleet": {"config", "errors", "files", "images", "kernels", "runs", "runtime"},
     "api": {"config", "errors", "kernels.blur_kernel", "package", "runs"},
     "runs": {
         "config",
@@ -94,6 +107,7 @@ MAY_INCLUDE = {
     "include": set(),
 }
 RUNTIME_FILE = PurePosixPath("engine/onnxruntime.cpp")
+TENSORRT_FILE = PurePosixPath("engine/tensorrt.cpp")
 FRAMEWORKS = re.compile(r"^(torch|ATen|c10|pybind11|numpy|Python\.h)")
 
 
@@ -153,6 +167,9 @@ def wrong_includes(path: PurePosixPath, source: str) -> list[str]:
                 wrong.append(f"{path} includes {included}: only bindings/ may, and pybind11 alone")
         elif included.startswith("onnxruntime") and path != RUNTIME_FILE:
             wrong.append(f"{path} includes {included}: only {RUNTIME_FILE} may")
+        elif included.startswith(("NvInfer", "cuda_runtime")) and part == "engine":
+            if path != TENSORRT_FILE:
+                wrong.append(f"{path} includes {included}: only {TENSORRT_FILE} may")
         elif ".." in target.parts:
             wrong.append(f"{path} includes {included}: name it from csrc/, without ..")
         elif target.parts[0] in MAY_INCLUDE and target.parts[0] not in MAY_INCLUDE[part] | {part}:
@@ -203,6 +220,7 @@ def test_a_wrong_import_is_named(path: str, source: str) -> None:
         ("bindings/module.cpp", "#include <torch/extension.h>"),
         ("bindings/module.cpp", '#include "engine/session.h"'),
         ("engine/model.h", "#include <onnxruntime_c_api.h>"),
+        ("engine/model.h", "#include <NvInferRuntime.h>"),
         ("attic/old.cpp", ""),
     ],
 )

@@ -1,5 +1,5 @@
-/* The engine of kernelgan-fast for programs in C and C++: super-resolution models (.onnx) on images in
- * memory, and the downscaling that the models undo.
+/* The engine of kernelgan-fast for programs in C and C++: super-resolution models (.onnx, or engines of
+ * TensorRT) on images in memory, and the downscaling that the models undo.
  *
  *   kgf_model* model;      kgf_open("sr_x2.onnx", NULL, &model);
  *   kgf_context* context;  kgf_create_context(model, &context);
@@ -7,7 +7,8 @@
  *
  * Every function that can fail returns a kgf_status, and kgf_last_error() has the words. Nothing is
  * printed, nothing throws. A model may be used by any number of threads, a context by one at a time.
- * Models run in ONNX Runtime 1.17 or newer, which is opened when it is first needed (see kgf_options).
+ * Models run in ONNX Runtime 1.17 or newer, engines in the TensorRT that built them; these and the CUDA
+ * runtime are opened when they are first needed (see kgf_options).
  */
 #ifndef KERNELGAN_FAST_ENGINE_H
 #define KERNELGAN_FAST_ENGINE_H
@@ -34,8 +35,8 @@ typedef enum kgf_status {
   KGF_INVALID_ARGUMENT = 1, /* a null pointer, a size, a stride, a channel count, a name */
   KGF_FILE_ERROR = 2,       /* the model's file cannot be read */
   KGF_MODEL_ERROR = 3,      /* the file is no model, or none that this engine can run */
-  KGF_BACKEND_ERROR = 4,    /* ONNX Runtime is not there, or too old */
-  KGF_RUN_ERROR = 5,        /* ONNX Runtime failed at this image */
+  KGF_BACKEND_ERROR = 4, /* ONNX Runtime, TensorRT, CUDA or the GPU is not there, or not the one */
+  KGF_RUN_ERROR = 5,     /* one of these failed at this image */
   KGF_OUT_OF_MEMORY = 6,
   KGF_CANCELLED = 7, /* the progress function said so */
   KGF_INTERNAL_ERROR = 8
@@ -78,15 +79,25 @@ typedef struct kgf_options {
   size_t struct_size; /* sizeof(kgf_options), as in KGF_OPTIONS_INIT */
   /* The library of ONNX Runtime. Null: environment variable KERNELGAN_FAST_ONNXRUNTIME, else the
    * usual names where the system looks for libraries. One that is named and cannot be had is an
-   * error. */
+   * error. So are `tensorrt` (KERNELGAN_FAST_TENSORRT) and `cudart` (KERNELGAN_FAST_CUDART). */
   const char* onnxruntime;
   int32_t threads; /* of one run; 0: one a core */
+  /* "cpu", "cuda", or a GPU by number as "cuda:1". Null: "cpu" for .onnx, "cuda" for engines. What
+   * cannot run there is an error. */
+  const char* device;
+  const char* tensorrt;
+  const char* cudart;
+  /* Of ONNX Runtime on a GPU: the CUDA stream (cudaStream_t) of all runs, which then take turns. Null:
+   * one of its own. */
+  void* stream;
 } kgf_options;
-#define KGF_OPTIONS_INIT {sizeof(kgf_options), NULL, 0}
+#define KGF_OPTIONS_INIT {sizeof(kgf_options), NULL, 0, NULL, NULL, NULL, NULL}
 
-/* Opens a model file; `path` is UTF-8, `options` may be null. Close it with kgf_close. */
+/* Opens a model file; `path` is UTF-8, `options` may be null. A name that ends in .engine or .plan is an
+ * engine of TensorRT, with the .json beside it that kernelgan-fast writes; engines are programs, so open
+ * only your own. Close the model with kgf_close. */
 KGF_API kgf_status kgf_open(const char* path, const kgf_options* options, kgf_model** model);
-/* The same from memory, which is needed during the call only. */
+/* The same for .onnx in memory, which is needed during the call only. */
 KGF_API kgf_status kgf_open_memory(const void* bytes, size_t size, const kgf_options* options,
                                    kgf_model** model);
 /* Contexts of the model stay good. Null is allowed. */
@@ -100,6 +111,9 @@ typedef struct kgf_info {
   int32_t kernel_size; /* largest side of the kernel that must be set; 0: the model has its own */
   int32_t numbers;     /* how many numbers it takes, see kgf_number_name */
   int32_t overlap;     /* input pixels beyond a tile that its result depends on; -1: unknown */
+  int32_t least_side;  /* of an image, in pixels */
+  int32_t most_side;   /* of what goes through at once, larger images go in tiles; 0: any */
+  int32_t device;      /* number of the GPU; -1: the CPU */
 } kgf_info;
 
 KGF_API kgf_status kgf_get_info(const kgf_model* model, kgf_info* info);
@@ -121,6 +135,8 @@ KGF_API kgf_status kgf_set_kernel(kgf_context* context, const float* kernel, int
  * deviation in grey levels of 255); of "kernel_error", a kernel that is known exactly. */
 KGF_API kgf_status kgf_set_number(kgf_context* context, const char* name, float value);
 
+typedef enum kgf_memory { KGF_HOST = 0, KGF_DEVICE = 1 } kgf_memory;
+
 typedef struct kgf_run_options {
   size_t struct_size; /* sizeof(kgf_run_options), as in KGF_RUN_OPTIONS_INIT */
   int32_t tile;       /* side of the tiles in input pixels; 0: the whole image; -1: by its size */
@@ -128,8 +144,16 @@ typedef struct kgf_run_options {
   /* Called after every tile; what it returns other than 0 ends the run with KGF_CANCELLED. */
   int (*progress)(void* user, int32_t done, int32_t total);
   void* user;
+  /* A kgf_memory: where both images are. KGF_DEVICE is the memory of the model's GPU, as cudaMalloc
+   * gives it; images there are float32 in planes: a pixel_stride of 4, a white of 1, rows one after
+   * another with any gap. */
+  int32_t memory;
+  /* A CUDA stream (cudaStream_t) of the model's GPU; null: with KGF_DEVICE the default one. With
+   * KGF_DEVICE the run comes after what was put on it before, and may still be at work when kgf_run
+   * returns: synchronise the stream, or put on it what reads `out`. With KGF_HOST all is done then. */
+  void* stream;
 } kgf_run_options;
-#define KGF_RUN_OPTIONS_INIT {sizeof(kgf_run_options), -1, -1, NULL, NULL}
+#define KGF_RUN_OPTIONS_INIT {sizeof(kgf_run_options), -1, -1, NULL, NULL, KGF_HOST, NULL}
 
 /* The sides of the output for an input of these sides. */
 KGF_API kgf_status kgf_output_size(const kgf_model* model, int32_t height, int32_t width,

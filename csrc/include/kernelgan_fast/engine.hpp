@@ -28,11 +28,12 @@ inline void check(kgf_status status) {
   if (status != KGF_OK) throw Error(status, kgf_last_error());
 }
 
-// A model; may be shared by threads. See kgf_options for `onnxruntime` and `threads`.
+// A model; may be shared by threads. See kgf_options for `onnxruntime`, `threads` and all else.
 class Model {
  public:
-  explicit Model(const std::string& path, const std::string& onnxruntime = {}, int threads = 0) {
-    const kgf_options options = made(onnxruntime, threads);
+  explicit Model(const std::string& path, const std::string& onnxruntime = {}, int threads = 0)
+      : Model(path, made(onnxruntime, threads)) {}
+  Model(const std::string& path, const kgf_options& options) {
     kgf_model* opened = nullptr;
     check(kgf_open(path.c_str(), &options, &opened));
     handle_.reset(opened);
