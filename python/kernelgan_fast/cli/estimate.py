@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.cli.arguments import add_output, add_photos
 from kernelgan_fast.cli.session import EXIT_CODES, Session, counted
+from kernelgan_fast.errors import InputError
 
 if TYPE_CHECKING:
     from kernelgan_fast.config import TrainConfig
+    from kernelgan_fast.fleet.run import FleetRun
     from kernelgan_fast.runs.folder import FolderRun
     from kernelgan_fast.runs.result import PhotoResult
     from kernelgan_fast.runs.settings import Tiles
@@ -27,6 +30,7 @@ NAME, into the output folder:
   NAME_tiles_x2.npz .png               with --tiles, kernels by region
   NAME.json                            the record: settings, losses, timings,
                                        warnings; written last
+  report.html                          with --report, all of it to look at
 
 Photos: png, jpeg, webp, tiff, bmp; both sides at least 48 px, or 84 px (64
 with --real) to train and for the method recurrence.
@@ -67,6 +71,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="some of npy,mat,json,png (default all)",
     )
+    output.add_argument(
+        "--report", action="store_true", help="a page of all kernels too, DIR/report.html"
+    )
     machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--jobs", type=int, metavar="N", help="CPU threads (default: all this process may use)"
@@ -78,6 +85,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cpu, cuda, cuda:1, or auto (default): the CPU or the first GPU, as measured",
     )
     machine.add_argument("--devices", metavar="LIST", help='several GPUs: "cuda:0,cuda:1", or all')
+    machine.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="ray: workers on many machines, each with --jobs threads (default 1), and "
+        "kernels.parquet besides; needs the extra ray",
+    )
+    machine.add_argument(
+        "--address",
+        metavar="HOST:PORT",
+        help="of the Ray cluster (default: the one this machine is in, else it alone)",
+    )
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
@@ -135,9 +154,16 @@ def _tiles_word(word: str) -> tuple[int, int] | str:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.api import estimate_files
+    if args.report and "://" in args.out:
+        raise InputError(
+            f"--report needs a folder of this machine, got {args.out}; leave it out, copy the "
+            "results here, then `kernelgan-fast report`"
+        )
+    return _Session(args, _made(args)).run()
 
-    folder_run = estimate_files(
+
+def _made(args: argparse.Namespace) -> FolderRun | FleetRun:
+    return _maker(args)(
         args.inputs,
         args.out,
         scale=args.scale,
@@ -154,13 +180,23 @@ def run(args: argparse.Namespace) -> int:
         formats=[word.strip() for word in args.formats.split(",") if word.strip()],
         resume=args.resume,
     )
-    return _Session(args, folder_run).run()
+
+
+def _maker(args: argparse.Namespace) -> Callable[..., FolderRun | FleetRun]:
+    far = any("://" in word for word in (*args.inputs, args.out))
+    if args.engine == "local" and args.address is None and not far:
+        from kernelgan_fast.api import estimate_files
+
+        return estimate_files
+    from kernelgan_fast.fleet.run import estimate_everywhere
+
+    return partial(estimate_everywhere, engine=args.engine, address=args.address)
 
 
 class _Session(Session):
-    def __init__(self, args: argparse.Namespace, folder_run: FolderRun) -> None:
-        super().__init__(args, folder_run)
-        self._settings = folder_run.settings
+    def __init__(self, args: argparse.Namespace, photo_run: FolderRun | FleetRun) -> None:
+        super().__init__(args, photo_run)
+        self._settings = photo_run.settings
 
     def plan(self) -> str:
         config, seeds = self._settings.config, len(self._settings.seeds)
@@ -168,6 +204,8 @@ class _Session(Session):
         threads = counted(self._settings.threads, "thread")
         gpus = [name for name in self._settings.devices if name.startswith("cuda")]
         place = ", ".join([*gpus, threads])
+        if self.args.engine == "ray":
+            place = f"on Ray, {threads} a worker"
         return f"{_recipe(config)}{many}{_grid(self._settings.tiles)}, {place}"
 
     def line(self, result: PhotoResult) -> str:
@@ -182,6 +220,18 @@ class _Session(Session):
 
     def details(self, result: PhotoResult) -> dict[str, object]:
         return {name: result.summary[name] for name in _DETAILS if name in result.summary}
+
+    def ended(self) -> dict[str, object]:
+        """Write the report, of earlier runs' photos too."""
+        if not self.args.report:
+            return {}
+        from kernelgan_fast.cli.report import summary
+        from kernelgan_fast.report.writing import write_report
+
+        written = write_report(self.args.out, failures=self.failures, progress=self.reporter.update)
+        self.reporter.clear()
+        self.reporter.say(f"report {written.path}: {summary(written)}")
+        return {"report": str(written.path)}
 
     def _kernel_file(self, result: PhotoResult) -> str:
         ending = f"_kernel_x{self.args.scale}"

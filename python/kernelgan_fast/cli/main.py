@@ -44,6 +44,7 @@ and puts it to work.
   kernelgan-fast upscale photo.png            twice as large, by that kernel
   kernelgan-fast downscale photo.png --kernel k.mat
                                               smaller, by a kernel
+  kernelgan-fast report kernelgan_out         a page to look at all of it
   kernelgan-fast info                         versions, devices, what would run
 
 All commands: kernelgan-fast --help; of one: kernelgan-fast estimate --help

@@ -79,6 +79,7 @@ class Session(ABC):
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         self._entries: list[dict[str, object]] = []
         self._more: dict[str, object] = {}
+        self._terminated: list[int] = []
         self.failures: list[str] = []
 
     @abstractmethod
@@ -99,7 +100,7 @@ class Session(ABC):
 
     def run(self) -> int:
         """Run to the end or until stopped; returns the exit code."""
-        with _sigterm_as_interrupt(), _python_warnings_to(self.reporter):
+        with _sigterm_as_interrupt() as self._terminated, _python_warnings_to(self.reporter):
             return self._run_photos()
 
     @property
@@ -123,8 +124,8 @@ class Session(ABC):
                     self._show(result)
             if self.kept:
                 self._more = self.ended()
-        except KeyboardInterrupt as stop:
-            code = 143 if isinstance(stop, Terminated) else 130
+        except KeyboardInterrupt:
+            code = 143 if self._terminated else 130
             self._stopped("terminated" if code == 143 else "interrupted")
         except OutputError as error:
             code = 1 if self._counts["done"] else 3
@@ -216,13 +217,16 @@ def items(value: object) -> list[str]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _sigterm_as_interrupt() -> Iterator[list[int]]:
+    received: list[int] = []
+
     def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)  # Ray makes a plain KeyboardInterrupt of what is raised here
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
-        yield
+        yield received
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -94,7 +94,7 @@ class OutputFolder:
 
     def discard(self, name: str) -> None:
         """Remove the files of a photo that could not be finished."""
-        for file_name in _all_names(name):
+        for file_name in own_names(name):
             with suppress(OSError):  # there is already an error to tell
                 (self.path / file_name).unlink(missing_ok=True)
 
@@ -118,7 +118,7 @@ class OutputFolder:
         if record is None:
             return
         listed = record.get("files")
-        earlier = [file for file in _all_names(name) if isinstance(listed, list) and file in listed]
+        earlier = [file for file in own_names(name) if isinstance(listed, list) and file in listed]
         for path in (self.record_path(name), *(self.path / file for file in earlier)):
             try:
                 path.unlink(missing_ok=True)
@@ -137,7 +137,8 @@ def tile_names(name: str, scale: int, formats: Sequence[str]) -> list[str]:
     return [f"{name}_tiles_x{scale}.{suffix}" for suffix in suffixes]
 
 
-def _all_names(name: str) -> list[str]:
+def own_names(name: str) -> list[str]:
+    """Every file besides its record that a photo may have, whatever the settings."""
     tiles = [file for scale in (2, 4) for file in tile_names(name, scale, FORMATS)]
     return [*file_names(name, (2, 4), FORMATS), *tiles]
 
@@ -161,11 +162,14 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
 
 def is_own_picture(path: Path) -> bool:
     """Whether a picture was written by an earlier run, so that it is not taken for a photo."""
-    match = _OWN_PICTURE.fullmatch(path.name)
-    return (
-        match is not None
-        and records.read_record(path.with_name(f"{match['name']}.json")) is not None
-    )
+    record = record_of_picture(path.name)
+    return record is not None and records.read_record(path.with_name(record)) is not None
+
+
+def record_of_picture(name: str) -> str | None:
+    """The record beside a picture if an earlier run wrote it; None of other names."""
+    match = _OWN_PICTURE.fullmatch(name)
+    return None if match is None else f"{match['name']}.json"
 
 
 def unique_names(photos: Sequence[Path]) -> list[str]:
@@ -192,11 +196,19 @@ def unique_names(photos: Sequence[Path]) -> list[str]:
 
 
 def _clashing(names: Sequence[str]) -> list[int]:
-    claims: dict[str, set[int]] = {}
+    claims: dict[str, list[int]] = {}
     for index, name in enumerate(names):
-        for file_name in (f"{name}.json", *_all_names(name)):
-            claims.setdefault(file_name.casefold(), set()).add(index)
-    return sorted({index for owners in claims.values() if len(owners) > 1 for index in owners})
+        claims.setdefault(name.casefold(), []).append(index)
+    found: set[int] = set()
+    for name, owners in claims.items():
+        if len(owners) > 1:
+            found.update(owners)
+        # The record a_kernel_x2.json of one photo is the kernel file of another called a.
+        for ending in ("_kernel_x2", "_kernel_x4"):
+            others = claims.get(name + ending)
+            if others is not None:
+                found.update(owners, others)
+    return sorted(found)
 
 
 def _with_suffix(photo: Path) -> str:

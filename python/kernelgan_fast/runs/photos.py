@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.images import find_images
 from kernelgan_fast.runs.outputs import unique_names
 from kernelgan_fast.runs.result import PhotoResult
+from kernelgan_fast.runs.urls import Url
 
 
 def find_photos(
@@ -44,16 +45,16 @@ def find_photos(
     return names, failures, len(skipped)
 
 
-def renamed(photos: dict[Path, str]) -> list[str]:
+def renamed(photos: Mapping[Path, str] | Mapping[Path | Url, str]) -> list[str]:
     """Tell of the photos whose files cannot have their own name alone."""
     return [
         f"{photo}: its files are named {name}…, as another photo shares its name"
         for photo, name in photos.items()
-        if name != photo.stem
+        if name != Path(photo.name).stem
     ]
 
 
-def failed(photo: Path, error: Exception) -> PhotoResult:
+def failed(photo: Path | Url, error: Exception) -> PhotoResult:
     """The result of a photo that cannot be used, with the reason in one line."""
     told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
     return PhotoResult(photo, "failed", None, {}, None, told)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from kernelgan_fast.config import TrainConfig
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
+    from kernelgan_fast.runs.urls import Url
     from kernelgan_fast.spectral import TileMap
 
 
@@ -91,7 +92,7 @@ class Estimate:
 
     @property
     def kernels(self) -> Mapping[int, BlurKernel]:
-        """The kernels by scale: {2: …}, or {2: …, 4: …}."""
+        """The kernels by scale, of 2 and, where it was asked for, of 4."""
         return {self.kernel_x2.scale: self.kernel_x2, self.kernel.scale: self.kernel}
 
 
@@ -131,7 +132,7 @@ class PhotoResult:
     """What became of one photo of a folder run.
 
     Attributes:
-        source: the photo as given.
+        source: the photo as given, a URL where it is not a file.
         status: "done", "skipped" (finished by an earlier run) or "failed".
         record: the record file, None of a failed photo.
         summary: the record's content (see `runs.records`), empty of a failed photo.
@@ -139,9 +140,9 @@ class PhotoResult:
         error: the reason of a failed photo, one line.
     """
 
-    source: Path
+    source: Path | Url
     status: Literal["done", "skipped", "failed"]
-    record: Path | None
+    record: Path | Url | None
     summary: Mapping[str, object]
     estimate: Estimate | None
     error: str | None
