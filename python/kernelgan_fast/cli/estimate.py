@@ -45,6 +45,7 @@ examples:
   kernelgan-fast estimate photos/ --out kernels --resume
   kernelgan-fast estimate "shots/*.jpg" --real --scale 4
   kernelgan-fast estimate photo.png --tiles
+  kernelgan-fast estimate s3://b/photos --engine ray --out s3://b/kernels
 """
 _DETAILS = (
     "kernels",
