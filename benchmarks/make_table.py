@@ -1,21 +1,32 @@
-"""Write the README's tables of figures from the committed results.
+"""Write the tables of figures in the READMEs, and the chart, from the committed results.
 
     python benchmarks/make_table.py [--check]
 
---check writes nothing and fails where the README says something else.
+A table stands wherever a page has a pair of its marks. --check writes nothing and fails where a
+page or the chart says something else.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chart import Row, chart
+
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("README.md", "benchmarks/README.md")
+CHART = "docs/images/run_time.svg"
+
+ITERATIONS = 3000  # of the published training
+# Bell-Kligler et al. 2019, "Run-time": seconds a photo. Theirs, on their cards; not measured by us.
+PAPER = {"Tesla V100": 61, "Tesla K80": 102}
 
 RATIOS = {
-    "Ratio of the two": ("literal / ours, CPU, one problem, one thread", 0),
     "One photo on two threads against one": ("speed-up, one problem on two threads", 2),
     "Two photos on two threads, throughput": ("throughput, two problems on two threads", 2),
 }
@@ -67,24 +78,49 @@ def accuracy() -> str:
     return "\n".join(lines) + "\n"
 
 
+def first() -> str:
+    """What the kernel is worth, in three lines: gains of `unfold` on the CC0 photos."""
+    who = {
+        "paper": "the published recipe's",
+        "default": "**found by `kernelgan-fast`**",
+        "true": "the true one",
+    }
+    gains = {(row["kernel"], head): row["gain"] for head, row in _sr_rows("unfold", "dev_cc0")}
+    heads = sorted({head for _, head in gains})
+    lines = [f"| enlarged by the kernel | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for kernel, what in who.items():
+        lines.append(
+            f"| {what} | {' | '.join(f'{gains[kernel, head]:+.2f} dB' for head in heads)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
 def super_resolution() -> str:
     """The table of PSNR and SSIM, with the gain over bicubic."""
     cells: dict[tuple[str, str], dict[str, str]] = {}
-    heads = []
-    for path in sorted((ROOT / "benchmarks" / "results").glob("super_resolution_*.json")):
-        for scale, sets in json.loads(path.read_text(encoding="utf-8"))["scales"].items():
-            for name, found in sets.items():
-                head = f"{SR_SETS[name]} ×{scale[1:]} ({found['photos']})"
-                heads.append(head)
-                for row in found["rows"]:
-                    gain = f" ({row['gain']:+.2f})" if row["kernel"] else ""
-                    text = f"{row['psnr']:.2f}{gain}, {row['ssim']:.3f}"
-                    cells.setdefault((row["method"], row["kernel"]), {})[head] = text
+    for head, row in _sr_rows():
+        gain = f" ({row['gain']:+.2f})" if row["kernel"] else ""
+        text = f"{row['psnr']:.2f}{gain}, {row['ssim']:.3f}"
+        cells.setdefault((row["method"], row["kernel"]), {})[head] = text
+    heads = list(dict.fromkeys(head for head, _ in _sr_rows()))
     lines = [f"| method | kernel | {' | '.join(heads)} |", "|---|---" + "|---" * len(heads) + "|"]
     for method, kernel in sorted(cells, key=_sr_order):
         texts = [cells[method, kernel].get(head, "-") for head in heads]
         lines.append(f"| `{method}` | {KERNELS[kernel]} | {' | '.join(texts)} |")
     return "\n".join(lines) + "\n"
+
+
+def _sr_rows(
+    method: str | None = None, only: str | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each row of the results, with the set, scale and number of photos it is of."""
+    for path in sorted(RESULTS.glob("super_resolution_*.json")):
+        for scale, sets in _read(path)["scales"].items():
+            for name, found in sets.items():
+                head = f"{SR_SETS[name]} ×{scale[1:]} ({found['photos']})"
+                for row in found["rows"]:
+                    if method in (None, row["method"]) and only in (None, name):
+                        yield head, row
 
 
 def _sr_order(way: tuple[str, str]) -> tuple[int, int]:
@@ -93,45 +129,159 @@ def _sr_order(way: tuple[str, str]) -> tuple[int, int]:
 
 def speed() -> str:
     """The table of times and ratios."""
-    train, pipeline = _result("train"), _result("pipeline")
-    cpu = {name: spread["median"] for name, spread in train["cpu_ms"].items()}
-    whole = pipeline["estimate_2_megapixels"]["median"]
+    here, *elsewhere = _stages()
+    photos, memory = here["photos"], _result("memory")
+    threads = f"{photos['threads']} threads"
+    parts = photos["paper"]["stages"]
+    listed = ", ".join(f"{name} {took:.2g} s" for name, took in parts.items() if took >= 0.005)
     rows = {
-        "One iteration, plain PyTorch, one thread": f"{cpu['literal']:.0f} ms of CPU",
-        "One iteration, ours, one thread": f"{cpu['problems=1 threads=1']:.1f} ms of CPU",
-        **{what: _ratio(train["ratios"][name], digits) for what, (name, digits) in RATIOS.items()},
-        "`estimate --profile mended`, 2 megapixels, 3000 iterations, two threads": f"{whole:.1f} s",
-        "of that, preparing the crops": f"{pipeline['stages']['prepare']:.2f} s",
-        "Memory for 12 megapixels, beyond PyTorch's": f"{pipeline['memory_12_megapixels']:.0f} MiB",
+        f"`estimate`, 2 megapixels, {threads}": _seconds(photos["default"]["wall"]),
+        f"`estimate --profile paper`, {ITERATIONS} iterations, {threads}": _seconds(
+            photos["paper"]["wall"]
+        ),
+        "of that": listed,
+        f"The same in plain PyTorch, one thread: {ITERATIONS} × one iteration": _literal(here),
+        "The same as the paper has it, on its own cards": ", ".join(
+            f"{seconds} s ({card})" for card, seconds in PAPER.items()
+        ),
+        "Plain PyTorch / ours, an iteration, CPU time, one thread": _ratio(
+            _times(here["stages"]["train"]["ratio"], here["sizes"]["iterations"]), 0
+        ),
     }
-    upscaling = _result("upscale")
-    for method, seconds in upscaling["methods"].items():
-        wall = seconds["wall"]
-        rows[f"`upscale --method {method}`, 0.7 megapixels ×2, two threads"] = (
-            f"{wall['median']:.1f} s ({wall['min']:.1f} to {wall['max']:.1f})"
-        )
-    most = max(upscaling["memory_12_megapixels"].values())
-    rows["Memory to upscale 12 megapixels ×2, by any of these"] = f"{most:.0f} MiB"
-    machine = train["machine"]
-    where = f"{machine['cores']} shared cores of an {machine['cpu']}"
-    vectors = machine["extension"]["simd"]
-    lines = [f"| on {where}, {vectors} | median (least to most) |", "|---|---|"]
+    ratios = _result("train")["ratios"]
+    rows |= {what: _ratio(ratios[name], digits) for what, (name, digits) in RATIOS.items()}
+    for name, row in here["stages"].items():
+        if name.split()[0] in ("downscale", "upscale"):
+            rows[f"{row['what']}, one thread"] = _seconds(row["usual"]["cpu"])
+    for other in elsewhere:
+        where = f"{_device(other)}: `estimate --profile paper`, {ITERATIONS} iterations"
+        rows[where] = _seconds(other["photos"]["paper"]["wall"])
+    rows |= {
+        "Memory to estimate from 12 megapixels, beyond PyTorch's": _most(memory["estimate"]),
+        "Memory to upscale 12 megapixels ×2, by any of these": _most(memory["upscale"]),
+    }
+    lines = [f"| on {_device(here)} | median (least to most) |", "|---|---|"]
     lines += [f"| {what} | {figure} |" for what, figure in rows.items()]
     return "\n".join(lines) + "\n"
 
 
-def readme(text: str) -> str:
-    """The README with the tables in their places."""
-    tables = {"accuracy": accuracy(), "sr": super_resolution(), "figures": speed()}
-    for mark, table in tables.items():
-        before, rest = text.split(f"<!-- {mark} -->\n")
-        _, after = rest.split(f"<!-- /{mark} -->")
-        text = f"{before}<!-- {mark} -->\n{table}<!-- /{mark} -->{after}"
+def stages() -> str:
+    """The tables of all stages, one a device."""
+    tables = []
+    for document in _stages():
+        lines = [
+            f"On {_device(document)}; PyTorch {document['machine']['torch']}:",
+            "",
+            "| stage | name | CPU ms | wall ms | memory MiB | yardstick | ratio |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for name, row in document["stages"].items():
+            cpu, wall = (_three(1000 * row["usual"][kind]["median"]) for kind in ("cpu", "wall"))
+            memory = "-" if row.get("memory_mib") is None else f"{row['memory_mib']:.0f}"
+            if "gpu_memory_mib" in row:
+                memory += f", GPU {row['gpu_memory_mib']:.0f}"
+            low, middle, high = (_three(row["ratio"][end]) for end in ("min", "median", "max"))
+            ratio = f"{middle} ({low} to {high})"
+            figures = (row["what"], f"`{name}`", cpu, wall, memory, row["yardstick"], ratio)
+            lines.append(f"| {' | '.join(figures)} |")
+        tables.append("\n".join(lines) + "\n")
+    return "\n".join(tables)
+
+
+def picture() -> str:
+    """The chart of seconds a photo."""
+    rows = [
+        Row(f"the paper's own, {card}", seconds, "cited")
+        for card, seconds in sorted(PAPER.items(), key=lambda card: -card[1])
+    ]
+    for document in _stages():
+        where = "GPU" if document["device"] == "cuda" else "CPU"
+        photos = document["photos"]
+        rows += [
+            Row(f"plain PyTorch, {where}", _literal_seconds(document), "plain"),
+            Row(f"ours, --profile paper, {where}", photos["paper"]["wall"]["median"], "ours"),
+            Row(f"ours, closed form, {where}", photos["default"]["wall"]["median"], "ours"),
+        ]
+    where = "; ".join(_device(document) for document in _stages())
+    notes = (
+        f"Filled: measured in one run on {where}; plain PyTorch: {ITERATIONS} × one iteration.",
+        "Dashed: what the paper says of its own program on its own cards; not measured by us.",
+    )
+    return chart(rows, "Seconds to find the kernel of one photo (logarithmic)", notes)
+
+
+TABLES = {
+    "first": first,
+    "accuracy": accuracy,
+    "sr": super_resolution,
+    "speed": speed,
+    "stages": stages,
+}
+
+
+def filled(text: str) -> str:
+    """A page with the tables between their marks."""
+    for mark, table in TABLES.items():
+        between = re.compile(f"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)", re.DOTALL)
+        if between.search(text):
+            new = table()
+            text = between.sub(lambda found, new=new: f"{found[1]}{new}{found[2]}", text)
     return text
 
 
+def _stages() -> list[dict[str, Any]]:
+    """The stages' results, those on CPUs first."""
+    found = [_read(path) for path in sorted(RESULTS.glob("stages_*.json"))]
+    return sorted(found, key=lambda document: document["device"] != "cpu")
+
+
+def _device(document: dict[str, Any]) -> str:
+    machine = document["machine"]
+    if document["device"] == "cuda":
+        return str(machine["gpu"])
+    vectors = machine["extension"]["simd"]
+    return f"{machine['cores']} shared cores of an {machine['cpu']}, {vectors}"
+
+
+def _literal_seconds(document: dict[str, Any]) -> float:
+    took: float = document["stages"]["train"]["yardstick_took"]["wall"]["median"]
+    return ITERATIONS * took
+
+
+def _literal(document: dict[str, Any]) -> str:
+    return _seconds(_times(document["stages"]["train"]["yardstick_took"]["wall"], ITERATIONS))
+
+
+def _times(spread: dict[str, float], factor: float) -> dict[str, float]:
+    return {end: factor * value for end, value in spread.items()}
+
+
+def _seconds(spread: dict[str, float]) -> str:
+    unit, factor = ("s", 1) if spread["median"] >= 0.0995 else ("ms", 1000)
+    low, middle, high = (_short(factor * spread[end]) for end in ("min", "median", "max"))
+    return f"{middle} {unit} ({low} to {high})"
+
+
+def _short(value: float) -> str:
+    digits = next((n for n, least in enumerate((99.5, 0.995)) if value >= least), 2)
+    return f"{value:.{digits}f}"
+
+
+def _three(value: float) -> str:
+    """To three figures, without an exponent."""
+    return f"{float(f'{value:.3g}'):.6g}"
+
+
+def _most(memory: dict[str, float]) -> str:
+    return f"{max(memory.values()):.0f} MiB"
+
+
 def _result(benchmark: str) -> dict[str, Any]:
-    (path,) = (ROOT / "benchmarks" / "results").glob(f"{benchmark}_*.json")
+    (path,) = RESULTS.glob(f"{benchmark}_*.json")
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
 
@@ -142,13 +292,20 @@ def _ratio(spread: dict[str, float], digits: int) -> str:
 
 
 def main() -> int:
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
-    wanted = readme(text)
+    wanted = {page: filled((ROOT / page).read_text(encoding="utf-8")) for page in PAGES}
+    wanted[CHART] = picture()
     if "--check" in sys.argv[1:]:
-        return int(text != wanted)
-    path.write_text(wanted, encoding="utf-8")
+        stale = [name for name, text in wanted.items() if _text(ROOT / name) != text]
+        if stale:
+            print(f"benchmarks/make_table.py writes otherwise: {', '.join(stale)}", file=sys.stderr)
+        return int(bool(stale))
+    for name, text in wanted.items():
+        (ROOT / name).write_text(text, encoding="utf-8")
     return 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 if __name__ == "__main__":
