@@ -32,7 +32,7 @@ def gpu_check(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_step() -> None:
     done = gpu_check("--help")
     assert done.returncode == 0 and done.stderr == ""
-    for step in ("ops", "sanitize", "graph", "bench", "train"):
+    for step in ("ops", "sanitize", "graph", "bench", "stages", "train"):
         assert f"\n  {step} " in done.stdout
 
 
