@@ -14,6 +14,7 @@ import pytest
 import kernelgan_fast
 from kernelgan_fast.cli import estimate
 from kernelgan_fast.cli.main import build_parser, main
+from kernelgan_fast.cli.session import Terminated
 from kernelgan_fast.errors import KernelGanError, NativeUnavailable, TrainingDiverged
 
 
@@ -118,6 +119,7 @@ def run_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> No
         (KernelGanError("odd"), 1, "error: odd"),
         (RuntimeError("oops"), 1, "error: this should not have happened: RuntimeError: oops"),
         (KeyboardInterrupt(), 130, "interrupted"),
+        (Terminated(), 143, "terminated"),
     ],
     ids=str,
 )

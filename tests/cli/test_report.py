@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from quick import write_photo
 from small_results import gaussian, photo, record, write, write_upscaled
 
 from kernelgan_fast.cli.main import main
+from kernelgan_fast.cli.progress import Silent
+from kernelgan_fast.runs.result import ProgressEvent
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +43,21 @@ def test_options(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("page.html\n", "")
     assert '"sliders":[{' in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_when_terminated_it_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(Path("out"), "a", record(photo(Path("a.png"))), gaussian())
+    before = sorted(Path("out").iterdir())
+
+    def update(self: Silent, event: ProgressEvent) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Silent, "update", update)
+    assert main(["report", "out", "--quiet"]) == 143
+    assert "terminated" in capsys.readouterr().err
+    assert sorted(Path("out").iterdir()) == before
 
 
 def test_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from kernelgan_fast.cli import (
     report,
     upscale,
 )
+from kernelgan_fast.cli.session import Terminated
 from kernelgan_fast.errors import (
     DeviceUnavailable,
     InputError,
@@ -34,7 +35,7 @@ from kernelgan_fast.errors import (
     OutputError,
 )
 
-FAILED, USAGE, NOTHING_DONE, INTERRUPTED = 1, 2, 3, 130
+FAILED, USAGE, NOTHING_DONE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
 
 _SHORT_HELP = """\
 kernelgan-fast finds the kernel that made a photo small, from that photo alone,
@@ -101,6 +102,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has had enough; a second complaint at exit is avoided.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except Terminated:
+        print("terminated", file=sys.stderr)
+        return TERMINATED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

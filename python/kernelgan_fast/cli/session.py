@@ -100,7 +100,7 @@ class Session(ABC):
 
     def run(self) -> int:
         """Run to the end or until stopped; returns the exit code."""
-        with _sigterm_as_interrupt() as self._terminated, _python_warnings_to(self.reporter):
+        with sigterm_as_interrupt() as self._terminated, _python_warnings_to(self.reporter):
             return self._run_photos()
 
     @property
@@ -217,7 +217,8 @@ def items(value: object) -> list[str]:
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[list[int]]:
+def sigterm_as_interrupt() -> Iterator[list[int]]:
+    """Raise `Terminated` at SIGTERM, so that half-done work is cleaned up; gives those received."""
     received: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
