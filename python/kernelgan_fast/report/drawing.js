@@ -224,8 +224,10 @@ const drawing = (() => {
     if (!values.length) return null;
     let [low, high] = [Math.min(...values), Math.max(...values)];
     const logarithmic = low > 0 && high / low > 30;
-    const scaled = logarithmic ? Math.log10 : (value) => value;
-    const labels = [low, high].map(compact);
+    // Four decades at most: the first value of a start in closed form is next to nothing.
+    const floor = logarithmic ? Math.max(low, high / 1e4) : low;
+    const scaled = (value) => (logarithmic ? Math.log10(Math.max(value, floor)) : value);
+    const labels = [low < floor ? `≤ ${compact(floor)}` : compact(low), compact(high)];
     [low, high] = [scaled(low), scaled(high)];
     const last = iterations[iterations.length - 1] || 1;
     const x = (iteration) => (4 + (252 * iteration) / last).toFixed(1);
