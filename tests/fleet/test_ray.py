@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +54,24 @@ def test_a_machine_is_lost_and_nothing_else(
     photos = copies(tmp_path / "in", 30)
     (photos / "bad.png").write_text("not a photo")
     second = head.add_node(num_cpus=1, object_store_memory=OBJECTS)
-    connect_hindered(head, monkeypatch)
+    stuck = tmp_path / "stuck"
+    connect_hindered(head, monkeypatch, {"DOOMED": second.node_id, "STUCK": str(stuck)})
+
+    def lose() -> None:
+        while not stuck.exists():
+            time.sleep(0.05)
+        head.remove_node(second, allow_graceful=False)
+
+    loser = threading.Thread(target=lose, daemon=True)
     try:
         start_workers(2)
         run = make([photos], tmp_path / "out", head)
-        results = []
-        with (
-            pytest.warns(
-                RuntimeWarning, match=r"a worker was lost .*; \d+ of its photos go to others"
-            ),
-            closing(run.results()) as stream,
+        loser.start()
+        with pytest.warns(
+            RuntimeWarning, match=r"a worker was lost .*; \d+ of its photos go to others"
         ):
-            for result in stream:
-                if not results:
-                    head.remove_node(second, allow_graceful=False)
-                results.append(result)
+            results = list(run.results())
+        loser.join()
     finally:
         ray.shutdown()
 
@@ -88,12 +92,17 @@ def test_a_machine_is_lost_and_nothing_else(
     assert {path.name for path in (tmp_path / "out").iterdir()} == files
 
 
-def connect_hindered(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connect, so that workers do as `hooks.hinder` says."""
+def connect_hindered(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, told: dict[str, str] | None = None
+) -> None:
+    """Connect, so that workers do as `hooks.hinder` says, which reads `told`."""
     here = str(Path(__file__).parent)
     path = os.pathsep.join([here, environment()["PYTHONPATH"]])
     monkeypatch.syspath_prepend(here)
-    runtime = {"worker_process_setup_hook": "hooks.hinder", "env_vars": {"PYTHONPATH": path}}
+    runtime = {
+        "worker_process_setup_hook": "hooks.hinder",
+        "env_vars": {"PYTHONPATH": path, **(told or {})},
+    }
     ray.init(cluster.address, log_to_driver=False, logging_level="ERROR", runtime_env=runtime)
 
 
