@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from kernelgan_fast.errors import OutputError
-from kernelgan_fast.files import atomic_write
+from kernelgan_fast.files import advice_for_missing, atomic_write
 
 
 def write_new(stream: BinaryIO) -> None:
@@ -18,6 +18,18 @@ def write_new(stream: BinaryIO) -> None:
 def fail_half_way(stream: BinaryIO) -> None:
     stream.write(b"ne")
     raise RuntimeError("half way")
+
+
+def test_a_missing_file_is_likely_the_one_of_nearly_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photo.png").touch()
+    assert advice_for_missing(tmp_path / "foto.png") == f"did you mean {tmp_path / 'photo.png'}?"
+    assert advice_for_missing(tmp_path / "kernel.mat") == "check the path"
+    assert advice_for_missing(tmp_path / "nowhere" / "photo.png") == "check the path"
+    assert advice_for_missing("\0") == "check the path"
+    monkeypatch.chdir(tmp_path)
+    assert advice_for_missing("photo.pgn") == "did you mean photo.png?"
 
 
 def test_writes_the_file_and_nothing_else(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Whole files or none: the one way this package writes to disk."""
+"""Whole files or none: the one way this package writes to disk; what to say of missing ones."""
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import tempfile
@@ -22,6 +23,25 @@ _ADVICE = {
     errno.EISDIR: "the path is a folder: give a file name",
     errno.ENAMETOOLONG: "the file name is too long: give a shorter one",
 }
+
+
+def advice_for_missing(path: str | os.PathLike[str]) -> str:
+    """What to do about a file that is not there: take the one of nearly its name, if there is one.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The end of an error message, without a full stop.
+    """
+    try:
+        names = os.listdir(os.path.dirname(path) or ".")
+    except (OSError, ValueError):
+        names = []
+    nearest = difflib.get_close_matches(os.path.basename(path), names, n=1, cutoff=0.8)
+    if not nearest:
+        return "check the path"
+    return f"did you mean {os.path.join(os.path.dirname(path), nearest[0])}?"
 
 
 def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> None:

@@ -46,6 +46,11 @@ def test_an_input_without_images_is_named(tree: Path, item: str) -> None:
     assert str(tree / item) in str(caught.value)
 
 
+def test_a_file_of_nearly_that_name_is_proposed(tree: Path) -> None:
+    with pytest.raises(ImageError, match=r"did you mean .*b\.png\?$"):
+        find_images([tree / "b.pgn"])
+
+
 def test_no_input_at_all() -> None:
     with pytest.raises(ImageError, match="no photo was given"):
         find_images([])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.files import advice_for_missing
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
@@ -32,7 +33,8 @@ def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
         if not matches:
             raise ImageError(
                 f"{os.fspath(item)}: no image found there "
-                f"(looked for {' '.join(e[1:] for e in EXTENSIONS)}); check the path"
+                f"(looked for {' '.join(e[1:] for e in EXTENSIONS)}); "
+                f"{advice_for_missing(os.fspath(item))}"
             )
         for match in matches:
             file = match.resolve()

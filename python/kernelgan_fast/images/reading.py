@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.files import advice_for_missing
 from kernelgan_fast.images.decoding import decode, tiff_tags
 from kernelgan_fast.images.metadata import ORIENTATION, Metadata, metadata_of
 from kernelgan_fast.images.photo import ALPHA_IGNORED, GREY_REPEATED, Photo, Pixels
@@ -73,7 +74,7 @@ def _read(path: str | os.PathLike[str], max_pixels: int, *, metadata: bool) -> P
     except ImageError:
         raise
     except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file; check the path") from error
+        raise ImageError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except IsADirectoryError as error:
         raise ImageError(f"{name}: a folder, not an image; name a file in it") from error
     except PermissionError as error:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.files import atomic_write
+from kernelgan_fast.files import advice_for_missing, atomic_write
 from kernelgan_fast.kernels.blur_kernel import CONVENTION, BlurKernel
 from kernelgan_fast.kernels.picture import save_picture
 
@@ -84,7 +84,7 @@ def load(
     except InputError:
         raise
     except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; check the path") from error
+        raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except Exception as error:
         # numpy, scipy and json answer damaged files with errors of many kinds.
         raise InputError(f"{name}: not a readable {suffix} file ({error})") from error
