@@ -19,6 +19,7 @@ from kernelgan_fast.gan import graph, losses, trainer
 from kernelgan_fast.gan.draws import Problem
 from kernelgan_fast.gan.trainer import TrainedKernel
 from kernelgan_fast.ops import native, reference
+from kernelgan_fast.ops.capturing import CAPTURING
 
 MakeProblem = Callable[..., Problem]
 
@@ -225,7 +226,7 @@ def test_a_capture_that_fails_is_ended_and_says_why(monkeypatch: pytest.MonkeyPa
     with pytest.raises(MemoryError, match="no memory"), graph.cuda_graph() as capture:
         capture(work)
     assert card.calls[-2:] == ["capture_end", "reset"]
-    assert not graph._capturing.locked()
+    assert not CAPTURING.locked()
 
 
 def test_the_precision_is_handed_to_the_ops(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -22,14 +21,12 @@ from torch import Tensor
 from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.gan.draws import Draw, Source, bytes_an_iteration, one_by_one
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
+from kernelgan_fast.ops.capturing import CAPTURING
 
 DRAWN_BYTES = 32 << 20
 
 Replay = Callable[[], None]
 Capture = Callable[[Replay], Replay]
-
-# torch allows one capture at a time in a process.
-_capturing = threading.Lock()
 
 
 def stretch_length(config: TrainConfig) -> int:
@@ -57,7 +54,7 @@ def cuda_graph() -> Iterator[Capture]:
     graph = torch.cuda.CUDAGraph()
 
     def capture(work: Replay) -> Replay:
-        with _capturing:
+        with CAPTURING:
             torch.cuda.synchronize()
             # While capturing, torch cannot free what it keeps for later.
             torch.cuda.empty_cache()

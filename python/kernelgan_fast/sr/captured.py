@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 
 import torch
 
-Work = Callable[[], None]
+from kernelgan_fast.ops.capturing import CAPTURING
 
-# torch allows one capture at a time in a process.
-_capturing = threading.Lock()
+Work = Callable[[], None]
 
 
 @contextlib.contextmanager
@@ -38,7 +36,7 @@ def capturing(device: torch.device) -> Iterator[Callable[[Work], Work]]:
         stream = torch.cuda.current_stream()
         # Another GPU's thread may allocate meanwhile; only this one's mistakes count.
         mode = "thread_local"
-        with _capturing, torch.cuda.graph(graph, stream=stream, capture_error_mode=mode):
+        with CAPTURING, torch.cuda.graph(graph, stream=stream, capture_error_mode=mode):
             work()
         return graph.replay
 
