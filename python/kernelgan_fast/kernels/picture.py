@@ -28,7 +28,7 @@ _INK, _FAINT, _PAPER = (32, 36, 44), (110, 116, 128), (255, 255, 255)
 _TARGET, _CENTRE, _ELLIPSE = (255, 255, 255), (255, 88, 56), (255, 255, 255)
 
 # Nine points of viridis (CC0), from dark to bright; equal steps look equal.
-_VIRIDIS = np.array(
+VIRIDIS = np.array(
     [
         (68, 1, 84),
         (71, 44, 122),
@@ -90,19 +90,19 @@ def draw(kernel: BlurKernel, title: str | None = None) -> Image:
     return canvas.resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
 
 
-def _colours(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Map values in [0, 1] to colours (..., 3)."""
-    points = np.linspace(0.0, 1.0, len(_VIRIDIS))
-    channels = [np.interp(values, points, _VIRIDIS[:, channel]) for channel in range(3)]
+def colours(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Map values in [0, 1] to the colours of pictures of kernels, (..., 3) in 0 to 255."""
+    points = np.linspace(0.0, 1.0, len(VIRIDIS))
+    channels = [np.interp(values, points, VIRIDIS[:, channel]) for channel in range(3)]
     return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
 
 
 def _cells(canvas: Image, kernel: BlurKernel, low: float, high: float) -> None:
     from PIL import Image as PilImage
 
-    colours = PilImage.fromarray(_colours((kernel.array - low) / (high - low)))
+    cells = PilImage.fromarray(colours((kernel.array - low) / (high - low)))
     side = (_SIDE * _FINE, _SIDE * _FINE)
-    enlarged = colours.resize(side, PilImage.Resampling.NEAREST)
+    enlarged = cells.resize(side, PilImage.Resampling.NEAREST)
     canvas.paste(enlarged, (_LEFT * _FINE, _TOP * _FINE))
 
 
@@ -137,7 +137,7 @@ def _axes(pen: ImageDraw, kernel: BlurKernel) -> None:
 def _colour_bar(canvas: Image, pen: ImageDraw, low: float, high: float) -> None:
     from PIL import Image as PilImage
 
-    ramp = _colours(np.linspace(1.0, 0.0, _SIDE * _FINE))[:, None, :]
+    ramp = colours(np.linspace(1.0, 0.0, _SIDE * _FINE))[:, None, :]
     strip = PilImage.fromarray(np.repeat(ramp, _BAR_WIDTH * _FINE, axis=1))
     canvas.paste(strip, (_BAR_LEFT * _FINE, _TOP * _FINE))
     _frame(pen, _BAR_LEFT, _TOP, _BAR_WIDTH, _SIDE)

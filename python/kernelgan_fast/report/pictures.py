@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.kernels.picture import VIRIDIS, colours
 from kernelgan_fast.runs.records import source_facts
 
 if TYPE_CHECKING:
@@ -22,18 +23,8 @@ if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
     from kernelgan_fast.report.folder import Enlarged
 
-# Nine points of viridis (CC0), as pictures of kernels have.
-COLOURS = (
-    "#440154",
-    "#472c7a",
-    "#3b518b",
-    "#2c718e",
-    "#21908d",
-    "#27ad81",
-    "#5cc863",
-    "#aadc32",
-    "#fde725",
-)
+# As pictures of kernels have them, for CSS.
+COLOURS = tuple(f"#{bytes(map(int, colour)).hex()}" for colour in VIRIDIS)
 
 # The crop map is made of a copy of the photo no larger than this, and shown as coarse as this.
 _MAP_FROM, _MAP_SIDE = 320, 40
@@ -227,10 +218,7 @@ def kernel_png(kernel: BlurKernel) -> str:
     low, high = min(0.0, float(kernel.array.min())), float(kernel.array.max())
     levels = np.rint((kernel.array - low) / max(high - low, 1e-12) * 15).astype(np.uint8)
     image = Image.fromarray(levels, mode="P")
-    points = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in COLOURS])
-    where, at = np.linspace(0, 1, len(COLOURS)), np.linspace(0, 1, 16)
-    palette = np.stack([np.interp(at, where, channel) for channel in points.T], axis=1)
-    image.putpalette(np.rint(palette).astype(np.uint8).tobytes())
+    image.putpalette(colours(np.linspace(0, 1, 16)).tobytes())
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True, bits=4)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
