@@ -152,8 +152,8 @@ def test_what_is_refused(tmp_path: Path, weights: Path) -> None:
     file, kernel = tmp_path / "m.onnx", blur(2)
     for text, wrong in {
         "precision must be one of": {"kernel": kernel, "precision": "int8"},
-        "not both": {"kernel": kernel, "size": 13},
-        "or the size": {},
+        "got both; give --kernel, or --size": {"kernel": kernel, "size": 13},
+        "got neither; give --kernel, or --size": {},
         "scale must be 2 or 4, got 3": {"size": 13, "scale": 3},
         "size must be odd, 3 to 63, got 12": {"size": 12},
         "size must be odd, 3 to 63, got 65": {"size": 65},

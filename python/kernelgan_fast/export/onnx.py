@@ -156,7 +156,11 @@ def _checked(
     if precision not in PRECISIONS:
         raise InputError(f"the precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     if (kernel is None) == (size is None):
-        raise InputError("give a kernel to bake in, or the size of one that is an input, not both")
+        got = "neither" if kernel is None else "both"
+        raise InputError(
+            f"a model has a kernel built in or as an input of some size, got {got}; give --kernel, "
+            "or --size"
+        )
     if kernel is not None:
         scale, size = kernel.scale, kernel.size
     if scale not in SCALES:
