@@ -134,7 +134,7 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--kernel --size is required" in capsys.readouterr().err
     zssr = ("sr", "--method", "zssr")
     for text, wrong in {
-        "or the size of one that is an input": ("sr",),
+        "got neither; give --kernel, or --size": ("sr",),
         "zssr learns from a photo, got none": zssr,
         "none.png: no such file": (*zssr, "--photo", "none.png"),
         "cannot be an input, got a size": (*zssr, "--photo", "photo.png", "--size", "13"),
