@@ -27,6 +27,8 @@ LEAST_ROUNDS = 5
 PHOTOS = 3  # whole runs of each profile in a result to commit
 AGAIN = 2  # times that a stage which seems to have fallen is measured again
 
+_TORCH = "PyTorch, which the yardsticks are made of"
+
 OK, SLOWER, FASTER, UNCLEAR = "ok", "SLOWER", "faster", "UNCLEAR"
 
 Document = Mapping[str, Any]
@@ -81,7 +83,7 @@ def compare(old: Document, new: Document, only: Collection[str] = ()) -> list[Ve
     for name in ("basis", "threads", "sizes"):
         _same(name, old, new)
     versions = [one["machine"]["torch"].split("+")[0] for one in (old, new)]
-    _same("PyTorch, which the yardsticks are made of", *({_TORCH: word} for word in versions))
+    _same(_TORCH, *({_TORCH: word} for word in versions))
     then, today = (_chosen(one["stages"], only) for one in (old, new))
     _refuse(set(then) - set(today), "the new result lacks", new)
     _refuse(set(today) - set(then), "the committed result lacks", old)
@@ -89,9 +91,6 @@ def compare(old: Document, new: Document, only: Collection[str] = ()) -> list[Ve
     if not then:
         raise NotComparable("there is no stage to compare")
     return [_verdict(stage, then[stage], today[stage]) for stage in then]
-
-
-_TORCH = "PyTorch, which the yardsticks are made of"
 
 
 def _same(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from kernelgan_fast.fleet.storage import StorageFolder
 from kernelgan_fast.fleet.table import Table
 from kernelgan_fast.runs.clock import Clock, Progress
 from kernelgan_fast.runs.outputs import FORMATS, OutputFolder, check_formats
-from kernelgan_fast.runs.photos import renamed
+from kernelgan_fast.runs.photos import notices
 from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
 from kernelgan_fast.runs.settings import Tiles, make_settings, versions
 from kernelgan_fast.runs.urls import Url, place_of
@@ -150,9 +150,7 @@ class FleetRun:
     ) -> None:
         self.settings, self.cluster, self._job = job.settings, cluster, job
         self.photos, self._failures, pictures = find_everywhere(inputs)
-        self.notices = renamed(self.photos)
-        if pictures:
-            self.notices.insert(0, f"left out kernel pictures of an earlier run: {pictures}")
+        self.notices = notices(self.photos, pictures)
         self.folder: OutputFolder | StorageFolder
         if isinstance(job.out, Url):
             self.folder = StorageFolder(job.out)

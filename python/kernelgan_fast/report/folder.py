@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.runs.records import FORMAT
+from kernelgan_fast.runs.upscaling import UpscaleRun
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _KERNEL_FILE = re.compile(r"(?P<name>.+)_kernel_x(?P<scale>[24])\.(?P<suffix>npy|json|mat)")
 _SUFFIXES = ("npy", "json", "mat")
 _KIND = FORMAT.rpartition(" ")[0]
-_UPSCALING, _UPSCALING_FILE = "kernelgan-fast upscaling 1", "upscale.json"
 
 # A record begins with its format; so much of a file tells whether it is one.
 _HEAD = 120
@@ -172,10 +172,10 @@ def check_folders(
         if not Path(folder).is_dir():
             raise InputError(f"photos are looked for in folders, {folder} is none; name another")
     for folder in upscaled:
-        if not (Path(folder) / _UPSCALING_FILE).is_file():
+        if not (Path(folder) / UpscaleRun.record_name).is_file():
             raise InputError(
                 f"enlarged photos are taken from a folder that `upscale` wrote, {folder} has no "
-                f"{_UPSCALING_FILE}; name that folder"
+                f"{UpscaleRun.record_name}; name that folder"
             )
 
 
@@ -197,11 +197,11 @@ def _ordered(kernels: Mapping[int, Sequence[Path]]) -> dict[int, tuple[Path, ...
 
 def _upscaled(folder: Path) -> Mapping[str, object]:
     try:
-        content = json.loads((folder / _UPSCALING_FILE).read_text(encoding="utf-8"))
+        content = json.loads((folder / UpscaleRun.record_name).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
     photos = content.get("photos") if isinstance(content, dict) else None
-    return photos if isinstance(photos, dict) and content.get("format") == _UPSCALING else {}
+    return photos if isinstance(photos, dict) and content.get("format") == UpscaleRun.format else {}
 
 
 def _inside(folder: Path, entry: Mapping[str, object]) -> Path | None:

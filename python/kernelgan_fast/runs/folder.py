@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.runs.clock import Clock, Progress
 from kernelgan_fast.runs.outputs import FORMATS, OutputFolder, check_formats, is_own_picture
-from kernelgan_fast.runs.photos import find_photos, renamed
+from kernelgan_fast.runs.photos import find_photos, notices
 from kernelgan_fast.runs.work import PhotoWork
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class FolderRun:
         self._formats = check_formats(formats)
         self._resume = resume
         self.photos, self._failures, pictures = find_photos(inputs, is_own_picture)
-        self.notices = renamed(self.photos)
-        if pictures:
-            self.notices.insert(0, f"left out kernel pictures of an earlier run: {pictures}")
+        self.notices = notices(self.photos, pictures)
         self.folder = OutputFolder(out)
         self._total = len(self.photos) + len(self._failures)
         self._began = time.perf_counter()

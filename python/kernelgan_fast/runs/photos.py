@@ -45,9 +45,15 @@ def find_photos(
     return names, failures, len(skipped)
 
 
-def renamed(photos: Mapping[Path, str] | Mapping[Path | Url, str]) -> list[str]:
-    """Tell of the photos whose files cannot have their own name alone."""
-    return [
+def notices(photos: Mapping[Path, str] | Mapping[Path | Url, str], pictures: int = 0) -> list[str]:
+    """What the user should know of the photos that were found.
+
+    Args:
+        photos: each with the name its files get, which may not be its own.
+        pictures: of kernels, left out.
+    """
+    left_out = [f"left out kernel pictures of an earlier run: {pictures}"] if pictures else []
+    return left_out + [
         f"{photo}: its files are named {name}…, as another photo shares its name"
         for photo, name in photos.items()
         if name != Path(photo.name).stem

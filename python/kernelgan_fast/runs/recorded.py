@@ -35,7 +35,7 @@ from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
 from kernelgan_fast.runs import records
 from kernelgan_fast.runs.clock import Progress
 from kernelgan_fast.runs.outputs import OutputFolder
-from kernelgan_fast.runs.photos import failed, find_photos, renamed
+from kernelgan_fast.runs.photos import failed, find_photos, notices
 from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
 from kernelgan_fast.runs.settings import versions
 
@@ -99,7 +99,7 @@ class RecordedRun(ABC):
         self._made = self._earlier()
         own = {(self._record.parent / file).resolve() for file in self._listed()}
         self.photos, self._failures, left = find_photos(inputs, lambda path: path.resolve() in own)
-        self.notices = renamed(self.photos)
+        self.notices = notices(self.photos)
         if left:
             self.notices.insert(0, f"left out what an earlier run wrote: {left}")
         self.folder = OutputFolder(out)
