@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from numpy.random import Generator
@@ -39,9 +40,9 @@ def json_edited(text: bytes, rng: Generator, values: tuple[Any, ...] = ()) -> by
     """
     try:
         document = json.loads(text)
+        places = list(_places(document))
     except (ValueError, RecursionError):
         return number_edited(text, rng)
-    places = list(_places(document))
     if not places or rng.random() < 0.05:
         document = _value(rng, values)
     else:
@@ -50,13 +51,13 @@ def json_edited(text: bytes, rng: Generator, values: tuple[Any, ...] = ()) -> by
     return _text(document).encode("utf-8", "surrogatepass")
 
 
-def _places(node: Any) -> Any:
+def _places(node: Any) -> Iterator[tuple[Any, Any]]:
     """All pairs of a container and a key or an index."""
-    keys = node.keys() if isinstance(node, dict) else range(len(node))
-    for key in keys if isinstance(node, dict | list) else ():
+    if not isinstance(node, dict | list):
+        return
+    for key in node if isinstance(node, dict) else range(len(node)):
         yield node, key
-        if isinstance(node[key], dict | list):
-            yield from _places(node[key])
+        yield from _places(node[key])
 
 
 def _change(holder: Any, key: Any, rng: Generator, values: tuple[Any, ...]) -> None:

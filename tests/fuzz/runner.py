@@ -144,6 +144,8 @@ class Harness:
                 told = json.loads(rest)
                 data = base64.b64decode(told.pop("data"))
                 tally.findings.append(Finding(target, seed, index or 0, data=data, **told))
+            elif event == "broken":
+                raise HarnessError(f"{target} does not work\n{json.loads(rest)}")
             elif event == "done":
                 tally.refused = before + int(rest)
                 return int(str(job.get("last", 1)))

@@ -32,6 +32,7 @@ def seeds() -> list[bytes]:
     losses = {"iteration": [0, 10, 20, 30], "gan_g": [[0.5, 0.4, None, 0.2]]}
     grid = [[1.0, 1.1], [1.2, 1.3]]
     tiles = {key: grid for key in ("width_major", "width_minor", "angle", "expected_error")}
+    tiles["grid"] = [2, 2]
     more = {"losses": losses, "tiles": tiles, "warnings": ["a warning"], "spread": 0.1}
     return [json.dumps(each, indent=1).encode() for each in (record, {**record, **more})]
 

@@ -11,6 +11,7 @@ and writes to stdout, one line per event:
     case I R          case I begins, its bytes are in case.bin; R inputs were refused so far
     finding {...}     that case is one: {"kind": ..., "text": ..., "place": ..., "data": BASE64}
     done R            the job is over
+    broken TEXT       the target itself does not work
 
 Whatever else a parser prints goes to stderr.
 """
@@ -59,7 +60,10 @@ def main() -> None:
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for line in sys.stdin:
-        _run(json.loads(line), events)
+        try:
+            _run(json.loads(line), events)
+        except Exception:  # outside of the parsers, which `_finding` watches
+            print("broken", json.dumps(traceback.format_exc()), file=events)
 
 
 def _run(job: dict[str, object], events: TextIO) -> None:
