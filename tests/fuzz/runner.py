@@ -17,8 +17,6 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 
-# To import what a target needs, on a busy machine.
-_START_SECONDS = 600
 _STDERR_KEPT = 4000
 
 
@@ -79,12 +77,11 @@ class Harness:
 
     Args:
         cpu_seconds: that one input may take.
-        wall_seconds: after which an input counts as one that never ends. Generous: a busy machine
-            must not turn a good case into a finding.
+        idle_seconds: without any CPU time, after which an input counts as one that never ends.
     """
 
-    def __init__(self, *, cpu_seconds: int = 10, wall_seconds: float = 120) -> None:
-        self._cpu_seconds, self._wall_seconds = cpu_seconds, wall_seconds
+    def __init__(self, *, cpu_seconds: int = 10, idle_seconds: float = 30) -> None:
+        self._cpu_seconds, self._idle_seconds = cpu_seconds, idle_seconds
         self._worker: _Worker | None = None
 
     def __enter__(self) -> Harness:
@@ -126,7 +123,7 @@ class Harness:
     ) -> int:
         """Run a job as far as it goes; returns the index of the first case not run."""
         if self._worker is None:
-            self._worker = _Worker(self._wall_seconds)
+            self._worker = _Worker(self._idle_seconds)
         known = target in target_names()
         job["target"] = f"fuzz.target_{target}" if known else f"fuzz.{target}"
         job["cpu_seconds"] = self._cpu_seconds
@@ -165,8 +162,8 @@ class Harness:
 class _Worker:
     """One process of `fuzz.worker` in a folder of its own."""
 
-    def __init__(self, wall_seconds: float) -> None:
-        self._wall_seconds = wall_seconds
+    def __init__(self, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
         self._folder = tempfile.TemporaryDirectory(prefix="fuzz-")
         self._stderr = tempfile.TemporaryFile()
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -188,17 +185,15 @@ class _Worker:
         self._folder.cleanup()
 
     def events(self, job: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-        """Give a job; its events, until it is done, or the process ends or says nothing more."""
+        """Give a job; its events, until the process ends or does nothing more."""
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(job).encode() + b"\n")
         self._process.stdin.flush()
         descriptor = self._process.stdout.fileno()
         pending = b""
-        allowed: float = _START_SECONDS
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
-            while selector.select(allowed):
-                allowed = self._wall_seconds
+            while self._is_heard(selector):
                 chunk = os.read(descriptor, 1 << 16)
                 if not chunk:
                     self._process.wait()
@@ -208,12 +203,24 @@ class _Worker:
                     event, _, rest = line.decode().partition(" ")
                     yield event, rest
 
+    def _is_heard(self, selector: selectors.BaseSelector) -> bool:
+        """Wait for the process as long as it takes CPU time, which the worker limits."""
+        before = -1
+        while not selector.select(self._idle_seconds):
+            if before == (before := self._cpu_ticks()):
+                return False
+        return True
+
+    def _cpu_ticks(self) -> int:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
     def ending(self) -> tuple[dict[str, str], bytes]:
         """How the process ended, or that it does not, and the input that it had last."""
         code = self._process.poll()
         kind, text = f"exit {code}", self._said()
         if code is None:
-            kind, text = "hang", f"no end after {self._wall_seconds:g} s that took no CPU time"
+            kind, text = "hang", f"no end, and no CPU time for {self._idle_seconds:g} s"
         elif code == -signal.SIGXCPU:
             kind, text = "time", "took too much CPU time"
         elif code < 0:

@@ -37,7 +37,7 @@ def tallies() -> dict[str, Tally]:
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Harness]:
     """A harness that waits no longer than it must."""
-    with Harness(cpu_seconds=1, wall_seconds=5) as harness:
+    with Harness(cpu_seconds=1, idle_seconds=2) as harness:
         yield harness
 
 
@@ -45,7 +45,6 @@ def impatient() -> Iterator[Harness]:
 def test_damaged_input_is_used_or_refused_in_words(name: str, tallies: dict[str, Tally]) -> None:
     tally = tallies[name]
     assert tally.cases == COUNTS.get(name, COUNT)
-    assert tally.refused > 0
     told = [f"case {each.index}, {each.kind}: {each.text[-2000:]}" for each in tally.findings]
     assert not told, "\n\n".join(told)
 
@@ -55,7 +54,7 @@ def test_damaged_input_is_used_or_refused_in_words(name: str, tallies: dict[str,
     [
         *((b"a", None), (b"b", None), (b"c", "outcome"), (b"d", "outcome"), (b"e", "KeyError")),
         *((b"f", "warning"), (b"g", "outcome"), (b"h", "SIGSEGV"), (b"i", "exit 7")),
-        *((b"j", "_ArrayMemoryError"), (b"k", "_ArrayMemoryError"), (b"l", "time"), (b"m", "hang")),
+        *((b"j", "MemoryError"), (b"k", "MemoryError"), (b"l", "time"), (b"m", "hang")),
     ],
 )
 def test_the_harness_sees_every_kind_of_fault(
