@@ -324,7 +324,13 @@ def _enlarge(
 
     if settings.engine is not None:
         model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
-        return enlarge_photo(model, photo.pixels, tile=settings.tile, progress=report)
+        return enlarge_photo(
+            model,
+            photo.pixels,
+            tile=settings.tile,
+            progress=report,
+            source=settings.engine.path,
+        )
 
     options = Options(
         noise=settings.noise,
@@ -344,7 +350,12 @@ def _enlarge(
         whole = as_tensor(photo.pixels).to(device) if learns else torch.empty(1, 3, 0, 0)
         upscaler = sr.prepare(settings.method, applied.kernel, options, whole)
         return enlarge_photo(
-            upscaler, photo.pixels, tile=settings.tile, device=device, progress=report
+            upscaler,
+            photo.pixels,
+            tile=settings.tile,
+            device=device,
+            progress=report,
+            source=str(settings.weights or f"the method {settings.method}"),
         )
     finally:
         torch.set_num_threads(before)
