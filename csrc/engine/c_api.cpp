@@ -251,7 +251,8 @@ kgf_status kgf_run(kgf_context* context, const kgf_image* in, const kgf_image* o
     check_image(in, "in", Role::input);
     check_image(out, "out", Role::output);
     check_apart(*in, *out);
-    context->context.run(*in, *out, read_struct<kgf_run_options>(options, KGF_RUN_OPTIONS_INIT, "options"));
+    context->context.run(*in, *out,
+                         read_struct<kgf_run_options>(options, KGF_RUN_OPTIONS_INIT, "options"));
   });
 }
 

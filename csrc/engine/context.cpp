@@ -208,7 +208,8 @@ void Context::check_result(const Feed& image, const float* result, size_t count)
   if (all_finite(result, count)) return;
   require(all_finite(image.data, count_of(image.shape)),
           "in must have finite values with white at 1, got NaN or an infinity");
-  fail(KGF_RUN_ERROR, "the model made NaN or an infinity of finite pixels; export it again, in "
+  fail(KGF_RUN_ERROR,
+       "the model made NaN or an infinity of finite pixels; export it again, in "
        "float32 if it is float16");
 }
 

@@ -12,9 +12,7 @@ namespace {
 struct Extent {
   int64_t low = 0, high = 0;
 
-  void add(int64_t stride, int64_t count) {
-    (stride < 0 ? low : high) += stride * (count - 1);
-  }
+  void add(int64_t stride, int64_t count) { (stride < 0 ? low : high) += stride * (count - 1); }
 };
 
 // Throws where an address would overflow.
@@ -70,7 +68,9 @@ bool row_on_canvas(const kgf_image& image, uint64_t stride, uint64_t origin, Ran
 
 // Whether both lie side by side on one canvas, such as two halves of a picture.
 bool are_side_by_side(const kgf_image& a, const kgf_image& b) {
-  const auto length = [](int64_t stride) { return static_cast<uint64_t>(stride < 0 ? -stride : stride); };
+  const auto length = [](int64_t stride) {
+    return static_cast<uint64_t>(stride < 0 ? -stride : stride);
+  };
   if (a.height == 1 || b.height == 1) return false;  // its row stride says nothing
   const uint64_t stride = length(a.row_stride);
   if (stride == 0 || stride != length(b.row_stride)) return false;

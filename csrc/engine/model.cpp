@@ -102,7 +102,8 @@ void take_limits(Model* model) {
   const Port& image = *model->image;
   if (!image.least.empty()) {
     const int64_t least = std::max({int64_t{model->least_side}, image.least[2], image.least[3]});
-    if (least > most_side) fail(KGF_MODEL_ERROR, "the engine takes no image below ", least, " pixels");
+    if (least > most_side)
+      fail(KGF_MODEL_ERROR, "the engine takes no image below ", least, " pixels");
     model->least_side = static_cast<int>(least);
   }
   if (!image.most.empty()) {
@@ -133,8 +134,9 @@ void probe(Model* model) {
   const int64_t large = is_square ? std::max(out[2], probe_side) : 0;
   const int64_t small = is_square ? std::min(out[2], probe_side) : 1;
   if (!is_square || large % small != 0 || large / small > most_scale) {
-    fail(KGF_MODEL_ERROR, "the model must make an image an integer times larger or smaller, at most ",
-         most_scale, " times");
+    fail(KGF_MODEL_ERROR,
+         "the model must make an image an integer times larger or smaller, at most ", most_scale,
+         " times");
   }
   model->scale = static_cast<int>(large / small);
 }

@@ -24,9 +24,7 @@ struct Planes {
 constexpr int most_side = 1 << 24, most_channels = 1024;
 
 // Of one sample.
-inline int64_t bytes_of(int32_t type) {
-  return type == KGF_UINT8 ? 1 : type == KGF_UINT16 ? 2 : 4;
-}
+inline int64_t bytes_of(int32_t type) { return type == KGF_UINT8 ? 1 : type == KGF_UINT16 ? 2 : 4; }
 // The value of white where an image does not state it.
 inline float usual_white(int32_t type) {
   return type == KGF_UINT8 ? 255.0f : type == KGF_UINT16 ? 65535.0f : 1.0f;

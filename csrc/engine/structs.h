@@ -68,8 +68,8 @@ constexpr bool fields_are_complete() {
 template <class T>
 void check_pointer(const T* pointer, const char* argument) {
   require(pointer != nullptr, argument, " must not be null");
-  require(reinterpret_cast<uintptr_t>(pointer) % alignof(T) == 0, argument,
-          " must be aligned to ", alignof(T), " bytes");
+  require(reinterpret_cast<uintptr_t>(pointer) % alignof(T) == 0, argument, " must be aligned to ",
+          alignof(T), " bytes");
 }
 
 // Refuses a size that ends inside a field: the rest of a pointer would come from elsewhere.
@@ -78,7 +78,8 @@ void check_struct_size(size_t size, const char* argument) {
   static_assert(fields_are_complete<S>(), "FieldsOf<S> must name every field of S in order");
   constexpr size_t most = 4096;
   bool fits = size >= sizeof(size_t) && size <= most;
-  for (const Field& field : FieldsOf<S>::all) fits = fits && (size <= field.begin || size >= field.end);
+  for (const Field& field : FieldsOf<S>::all)
+    fits = fits && (size <= field.begin || size >= field.end);
   require(fits, argument, ".struct_size must be the size of the structure, ", sizeof(S),
           " in this version, or end with one of its fields, got ", size);
 }
@@ -96,7 +97,8 @@ S read_struct(const S* given, const S& defaults, const char* argument) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   const bool is_known = std::all_of(bytes + std::min(size, sizeof(S)), bytes + size,
                                     [](unsigned char byte) { return byte == 0; });
-  require(is_known, argument, " sets a field that version " KGF_VERSION
+  require(is_known, argument,
+          " sets a field that version " KGF_VERSION
           " of the library does not have; use a newer library, or leave the field 0");
   return known;
 }

@@ -184,7 +184,7 @@ void words_are_utf8() {
   EXPECT(printable("plain, ä, €, 😀\n\t", 100) == "plain, ä, €, 😀\n\t");
   EXPECT(printable("a\xff\xfe z", 100) == "a\\xff\\xfe z");
   EXPECT(printable("\xc3", 100) == "\\xc3" && printable("\xe2\x82", 100) == "\\xe2\\x82");
-  EXPECT(printable("\xc0\x80", 100) == "\\xc0\\x80");          // longer than need be
+  EXPECT(printable("\xc0\x80", 100) == "\\xc0\\x80");           // longer than need be
   EXPECT(printable("\xed\xa0\x80", 100) == "\\xed\\xa0\\x80");  // a surrogate
   EXPECT(printable("\xf4\x90\x80\x80", 100) == "\\xf4\\x90\\x80\\x80");
   EXPECT(printable("\x1b[31m\x7f\r", 100) == "\\x1b[31m\\x7f\\x0d");
@@ -212,11 +212,38 @@ void json_is_read_strictly() {
   EXPECT(root.find("bä😀\n")->text == "x" && !root.find("c"));
   EXPECT(root.find("a")->kind == kgf::engine::Json::Kind::object);
   for (size_t size = 1; size + 1 < good.size(); ++size) EXPECT(!is_json(good.substr(0, size)));
-  for (const char* text : {"", "{", "{]", "[1,", "[1 2]", "{\"a\": }", "{\"a\" 1}", "{a: 1}",
-                           "\"\\u00g0\"", "\"\\x\"", "{} {}", "\"abc", "\"\\ud800\"",
-                           "\"\\ud800\\u0041\"", "\"\\udc00\"", "NaN", "Infinity", "-", "01", "1.",
-                           ".5", "1e", "+1", "0x10", "tru", "True", "nulll", "[1,]", "{\"a\":1,}",
-                           "\"line\nbreak\"", "'a'", "\xef\xbb\xbf{}"}) {
+  for (const char* text : {"",
+                           "{",
+                           "{]",
+                           "[1,",
+                           "[1 2]",
+                           "{\"a\": }",
+                           "{\"a\" 1}",
+                           "{a: 1}",
+                           "\"\\u00g0\"",
+                           "\"\\x\"",
+                           "{} {}",
+                           "\"abc",
+                           "\"\\ud800\"",
+                           "\"\\ud800\\u0041\"",
+                           "\"\\udc00\"",
+                           "NaN",
+                           "Infinity",
+                           "-",
+                           "01",
+                           "1.",
+                           ".5",
+                           "1e",
+                           "+1",
+                           "0x10",
+                           "tru",
+                           "True",
+                           "nulll",
+                           "[1,]",
+                           "{\"a\":1,}",
+                           "\"line\nbreak\"",
+                           "'a'",
+                           "\xef\xbb\xbf{}"}) {
     EXPECT(!is_json(text));
   }
   EXPECT(is_json(std::string(16, '[') + std::string(16, ']')));
@@ -249,7 +276,8 @@ void damaged_sidecars_are_refused() {
   refused(start + ", \"metadata\": \"2\"}", "no metadata");
   refused(start + ", \"metadata\": {}}", "no metadata");
   refused(start + ", \"metadata/kernelgan_fast.scale\": \"2\"}", "no metadata");
-  refused(start + ", \"metadata\": {\"\xff\": 2}}", "metadata \\xff must be a string, got a number");
+  refused(start + ", \"metadata\": {\"\xff\": 2}}",
+          "metadata \\xff must be a string, got a number");
   refused(start + metadata + "x", "nothing may follow the value");
   refused(std::string((1 << 20) + 1, ' '), "at most 1048576 bytes", KGF_FILE_ERROR);
   refused(std::string(1 << 20, '['), "nest too deep");

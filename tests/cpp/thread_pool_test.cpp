@@ -1,5 +1,7 @@
 // The thread pool where the system refuses threads, where tasks throw, and in forked processes. The
 // function pthread_create below stands in for a limit on threads, which the C++ library then meets.
+#include "core/thread_pool.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -12,7 +14,6 @@
 #include <thread>
 #include <vector>
 
-#include "core/thread_pool.h"
 #include "expect.h"
 
 using namespace kgf;
