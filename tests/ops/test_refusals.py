@@ -131,7 +131,11 @@ def test_the_last_step_is_drawn() -> None:
         ("downscale", {"images": torch.zeros(3, 6, 8)}, "images must be (N, C, H, W)"),
         ("downscale", {"kernel": torch.zeros(())}, "kernel must be (1 or N, K, K)"),
         ("downscale", {"scale": -(2**31)}, "scale must be in 1..64"),
-        ("downscale", {"images": torch.zeros(0, 3, 2**30, 2**30)}, "sides in 1..2^24"),
+        (
+            "downscale",
+            {"images": torch.zeros(0, 3, 2**30, 2**30), "kernel": torch.zeros(1, 5, 5)},
+            "sides in 1..2^24",
+        ),
         ("downscale_crops", {"crops": torch.zeros(3, 9, 9)}, "crops must be (N, C, S, S)"),
         ("downscale_crops", {"kernel": torch.zeros(())}, "kernel must be (N, K, K)"),
         (
