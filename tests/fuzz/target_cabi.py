@@ -305,7 +305,9 @@ def _run_structures(opened: _Opened, fields: dict[str, int]) -> None:
         _check(bool(inside.all()), "kgf_run wrote beyond its output")
 
 
-def _image(fields: dict[str, int], name: str, memory: np.ndarray[tuple[int], np.dtype[np.uint8]]) -> Image:
+def _image(
+    fields: dict[str, int], name: str, memory: np.ndarray[tuple[int], np.dtype[np.uint8]]
+) -> Image:
     """An image within `memory`, or one that must be refused.
 
     Raises:
