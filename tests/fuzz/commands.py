@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from fuzz import outcomes
 from fuzz.outcomes import WrongOutcome, check
 from fuzz.pictures import encoded
 from kernelgan_fast.cli.main import main
@@ -70,7 +69,6 @@ def run_command(arguments: Sequence[str], names: Sequence[str], prepare: Callabl
     check("Traceback" not in words and "RuntimeWarning" not in words, words)
     check(_CONTROL.search(words) is None, f"control characters in {words!r}")
     check(code == 0 or any(name in words for name in names), f"no file is named: {words}")
-    outcomes.accepted += code == 0
     return code
 
 

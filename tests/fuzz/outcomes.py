@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from kernelgan_fast.errors import KernelGanError
 
-# How many uses of inputs were not refused so far in this process.
-accepted = 0
+
+class RejectedInput(Exception):
+    """A parser refused an input in words, as it may."""
 
 
 class WrongOutcome(AssertionError):
@@ -22,7 +23,7 @@ class WrongOutcome(AssertionError):
 
 @contextmanager
 def may_refuse(*names: str, for_memory: bool = False) -> Iterator[None]:
-    """Accept the package's own errors whose message has one of the names.
+    """Turn the package's own errors whose message has one of the names into `RejectedInput`.
 
     Args:
         names: of the file.
@@ -30,17 +31,17 @@ def may_refuse(*names: str, for_memory: bool = False) -> Iterator[None]:
             checked before memory is taken for it.
 
     Raises:
+        RejectedInput: the input was refused as it may be.
         WrongOutcome: the message names no file, or the reason was memory.
     """
-    global accepted
     try:
         yield
-        accepted += 1
     except KernelGanError as error:
         if not any(name in str(error) for name in names):
             raise WrongOutcome(f"the error does not name the file: {_told(error)}") from error
         if not for_memory and _memory_ran_out(error):
             raise WrongOutcome(f"refused only after memory ran out: {_told(error)}") from error
+        raise RejectedInput(_told(error)) from error
 
 
 def check(holds: bool, what: str) -> None:

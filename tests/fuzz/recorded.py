@@ -10,9 +10,9 @@ from numpy.random import Generator
 
 from fuzz.commands import PIPE, fresh, make_pipe, photo, run_command
 from fuzz.json_edits import json_edited
-from fuzz.outcomes import check
+from fuzz.outcomes import RejectedInput, check
 
-_PHOTOS, _TEMPLATE, _OUT = Path("photos"), Path("template"), Path("out")
+_PHOTOS, TEMPLATE, _OUT = Path("photos"), Path("template"), Path("out")
 _VALUES = (PIPE, "fuzzed_x2.png", "other_x2.png", "../photos/fuzzed.png", {"x2": {}}, "a\ud800.png")
 
 
@@ -20,8 +20,8 @@ def record_seeds(command: str, options: Sequence[str]) -> list[bytes]:
     """The record of a run over two photos; the files are kept as a template."""
     for number, name in enumerate(("fuzzed", "other")):
         photo(_PHOTOS / f"{name}.png", seed=number)
-    run_command([command, str(_PHOTOS), "--out", str(_TEMPLATE), *options], [], lambda: None)
-    return [(_TEMPLATE / f"{command}.json").read_bytes()]
+    run_command([command, str(_PHOTOS), "--out", str(TEMPLATE), *options], [], lambda: None)
+    return [(TEMPLATE / f"{command}.json").read_bytes()]
 
 
 def record_edited(data: bytes, rng: Generator) -> bytes:
@@ -35,7 +35,7 @@ def run_record(data: bytes, command: str, options: Sequence[str]) -> None:
     record = _OUT / f"{command}.json"
 
     def prepare() -> None:
-        fresh(_TEMPLATE, _OUT)
+        fresh(TEMPLATE, _OUT)
         record.write_bytes(data)
 
     arguments = [command, str(_PHOTOS), "--out", str(_OUT), "--resume", *options]
@@ -47,3 +47,4 @@ def run_record(data: bytes, command: str, options: Sequence[str]) -> None:
         check(all("x2" in photos[name] for name in ("fuzzed", "other")), "not all is recorded")
     else:
         check(record.read_bytes() == data, "a refused record has changed")
+        raise RejectedInput(record.name)

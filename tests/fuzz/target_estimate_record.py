@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 from numpy.random import Generator
 
 from fuzz.commands import PIPE, make_pipe, photo, run_command
 from fuzz.json_edits import json_edited
-from fuzz.outcomes import check
+from fuzz.outcomes import RejectedInput, check
 
 # Too small to estimate anything from, so a record that does not hold costs no time.
 _PHOTO, _RECORD = Path("photos/fuzzed.png"), Path("kernels/fuzzed.json")
@@ -50,9 +49,10 @@ def run(data: bytes) -> None:
     def prepare() -> None:
         _RECORD.write_bytes(data)
 
-    shutil.rmtree("page.html", ignore_errors=True)
     run_command(_REPORT, [_RECORD.name, "kernels"], prepare)
-    run_command(_ESTIMATE, [_RECORD.name, _PHOTO.name], prepare)
+    code = run_command(_ESTIMATE, [_RECORD.name, _PHOTO.name], prepare)
     check(_RECORD.read_bytes() == data, "the record of a photo that failed has changed")
     lost = [str(file) for file, content in kernels.items() if file.read_bytes() != content]
     check(not lost, f"changed, though nothing was estimated: {lost}")
+    if code != 0:
+        raise RejectedInput("the record does not hold, and the photo is too small")

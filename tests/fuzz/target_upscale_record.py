@@ -6,9 +6,9 @@ import functools
 from pathlib import Path
 
 import small_results
-from fuzz.commands import run_command
+from fuzz.commands import fresh, run_command
+from fuzz.recorded import TEMPLATE, record_seeds, run_record
 from fuzz.recorded import record_edited as structured
-from fuzz.recorded import record_seeds, run_record
 
 __all__ = ["run", "seeds", "structured"]
 
@@ -26,7 +26,12 @@ def seeds() -> list[bytes]:
 
 
 def run(data: bytes) -> None:
-    """Resume the run, and show its pictures."""
+    """Show the pictures, and resume the run."""
+
+    def prepare() -> None:
+        fresh(TEMPLATE, Path("shown"))
+        Path("shown/upscale.json").write_bytes(data)
+
+    report = ["report", str(_KERNELS), "--out", "page.html", "--upscaled", "shown"]
+    run_command(report, ["upscale.json"], prepare)
     run_record(data, "upscale", _OPTIONS)
-    report = ["report", str(_KERNELS), "--out", "page.html", "--upscaled", "out"]
-    run_command(report, ["upscale.json"], lambda: Path("out/upscale.json").write_bytes(data))
