@@ -61,7 +61,7 @@ bool row_on_canvas(const kgf_image& image, uint64_t stride, uint64_t origin, Ran
   if (image.channel_stride % static_cast<int64_t>(stride) == 0) row.channels = 1;
   *range = range_of(row);
   const uint64_t length = range->last - range->first;
-  range->first = (range->first - origin) % stride;
+  range->first = (range->first % stride + stride - origin % stride) % stride;
   range->last = range->first + length;
   return range->last < stride;
 }

@@ -20,8 +20,8 @@ std::string text_of(const Session& session, const std::string& key) {
 }
 
 int integer_of(const Session& session, const std::string& key, int missing, int least, int most) {
+  if (!session.metadata().count(prefix + key)) return missing;
   const std::string text = text_of(session, key);
-  if (text.empty()) return missing;
   int value = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
@@ -157,7 +157,12 @@ std::shared_ptr<const Model> understand(std::unique_ptr<Session> session) {
   model->least_side = integer_of(from, "least_side", 1, 1, 4096);
   take_limits(model.get());
   model->scale = integer_of(from, "scale", 0, 1, most_scale);
-  model->shrinks = text_of(from, "task") == "downscale";
+  const std::string task = text_of(from, "task");
+  if (task != "" && task != "upscale" && task != "downscale") {
+    fail(KGF_MODEL_ERROR, "the model's metadata ", prefix,
+         "task must be upscale or downscale, got ", task);
+  }
+  model->shrinks = task == "downscale";
   if (model->scale == 0) probe(model.get());
   if (model->shrinks) {
     // Tiles must begin where the model samples, and a pixel depends on what the kernel covers.

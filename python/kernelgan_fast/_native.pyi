@@ -2,9 +2,8 @@
 
 Tensors are contiguous, on one device, and made by the caller; what a function computes it writes
 into its last ones. A tensor that does not fit, or has no memory (meta, fake, sparse), raises
-InputError naming it. On a GPU a function
-queues its work on the stream `cuda_stream` (torch.cuda.Stream.cuda_stream) and returns; some need a
-workspace there.
+InputError naming it. On a GPU a function queues its work on the stream `cuda_stream`
+(torch.cuda.Stream.cuda_stream) and returns; some need a workspace there.
 """
 
 from collections.abc import Sequence

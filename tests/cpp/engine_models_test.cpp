@@ -109,7 +109,7 @@ void structures_end_with_a_field() {
       EXPECT(status == KGF_INVALID_ARGUMENT && words.find("struct_size") != std::string::npos);
     }
   }
-  for (size_t size : {size_t{10}, sizeof(kgf_info) - 2, size_t{5000}}) {
+  for (size_t size : {size_t{10}, sizeof(kgf_info) - 6, size_t{5000}}) {
     kgf_info info{};
     info.struct_size = size;
     EXPECT(kgf_get_info(model.get(), &info) == KGF_INVALID_ARGUMENT && info.scale == 0);

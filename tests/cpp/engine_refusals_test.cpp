@@ -172,12 +172,14 @@ void values_that_are_not_numbers_are_refused() {
 }
 
 void images_too_large_for_memory_are_refused() {
+#ifndef __SANITIZE_ADDRESS__  // which takes such an allocation for an error
   float sample = 0, tap = 1;
   kgf_image in = kgf_planar(&sample, KGF_FLOAT32, 1 << 23, 1 << 23, 1024);
   in.row_stride = in.pixel_stride = in.channel_stride = 0;
   kgf_image out = kgf_planar(&sample, KGF_FLOAT32, 1 << 17, 1 << 17, 1024);
   out.data = reinterpret_cast<void*>(uintptr_t{1} << 40);  // never touched
   EXPECT_FAILS(kgf_downscale(&in, &tap, 1, 64, &out), KGF_OUT_OF_MEMORY, "memory");
+#endif
 }
 
 void words_are_utf8() {

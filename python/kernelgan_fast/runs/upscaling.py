@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
+from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
 from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
@@ -245,6 +246,14 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
 
     format = "kernelgan-fast upscaling 1"
     record_name = "upscale.json"
+    facts: ClassVar[Mapping[str, schema.Check]] = {
+        "method": schema.text,
+        "applied": schema.text,
+        "kernel": schema.KERNEL_FACTS,
+        "tile": schema.whole,
+        "size_before": schema.SIZE,
+        "size": schema.SIZE,
+    }
 
     def files(self, name: str) -> tuple[Path, ...]:
         """The large photo."""
