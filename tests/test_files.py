@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import errno
 import os
+import tracemalloc
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from kernelgan_fast.errors import OutputError
-from kernelgan_fast.files import advice_for_missing, atomic_write
+from kernelgan_fast.errors import InputError, OutputError
+from kernelgan_fast.files import advice_for_missing, atomic_write, read_file
 
 
 def write_new(stream: BinaryIO) -> None:
@@ -125,3 +126,23 @@ def test_our_own_errors_pass_unchanged(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match=r"^already explained$"):
         atomic_write(tmp_path / "a.bin", refused)
+
+
+def test_a_small_file_takes_little_memory_whatever_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "small"
+    file.write_bytes(b"abc")
+    tracemalloc.start()
+    try:
+        assert read_file(file, 1 << 30) == b"abc"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 24
+
+
+def test_a_file_is_as_large_as_the_limit_or_refused(tmp_path: Path) -> None:
+    file = tmp_path / "large"
+    file.write_bytes(bytes(3 << 20))
+    assert read_file(file, 3 << 20) == bytes(3 << 20)
+    with pytest.raises(InputError, match="large: larger than the 3,145,727 bytes"):
+        read_file(file, (3 << 20) - 1)

@@ -17,6 +17,8 @@ from kernelgan_fast.errors import InputError, OutputError
 # Bytes of a JSON file. The record of a folder of 100,000 enlarged photos has 150 MB.
 LARGEST_JSON = 1 << 30
 
+_PART = 1 << 20
+
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
     errno.EDQUOT: "the disk quota is used up: free some space or choose another folder",
@@ -70,16 +72,20 @@ def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
         if not stat.S_ISREG(mode):
             raise InputError(f"{name}: a pipe or a device, not a file; copy its content to a file")
         with open(name, "rb") as stream:
-            content = stream.read(largest + 1)
+            # In parts: `read` takes memory for all bytes that it is asked for.
+            parts, left = [], largest + 1
+            while part := stream.read(min(left, _PART)):
+                parts.append(part)
+                left -= len(part)
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror or error})") from error
     except ValueError as error:  # a null character, or characters that no file name can hold
         raise InputError(f"{name!r}: not a usable file name ({error})") from error
-    if len(content) > largest:
+    if left == 0:
         raise InputError(f"{name}: larger than the {largest:,} bytes that such a file may have")
-    return content
+    return b"".join(parts)
 
 
 def read_json(path: str | os.PathLike[str]) -> object:
