@@ -55,6 +55,7 @@ class Pool {
   ~Pool() { keep(0); }
 
   int wished() const { return wished_; }
+  int members() const { return static_cast<int>(members_); }
 
   void run(int64_t count, const Task& task, Order order) {
     {
@@ -166,6 +167,8 @@ void set_num_threads(int count) {
 }
 
 int num_threads() { return state->threads; }
+
+int startable_threads(int wanted) { return Pool(wanted - 1).members(); }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
   State& shared = *state;

@@ -94,6 +94,16 @@ void exceptions_reach_the_caller_and_lose_no_other_task() {
   }
 }
 
+void startable_threads_are_counted_and_ended() {
+  available = unlimited;
+  EXPECT(startable_threads(1) == 1 && startable_threads(12) == 12);
+  for (int given : {0, 1, 6}) {
+    available = given;
+    EXPECT(startable_threads(12) == 1 + given / 2);
+    EXPECT(available == 0);
+  }
+}
+
 // Whether a forked child's parallel_for does its work.
 bool child_works() {
   const pid_t child = fork();
@@ -137,6 +147,7 @@ int main() {
   tasks_run_with_the_threads_there_are();
   a_refused_thread_is_not_asked_for_again();
   exceptions_reach_the_caller_and_lose_no_other_task();
+  startable_threads_are_counted_and_ended();
   forked_children_have_threads_of_their_own();
   a_child_that_gets_no_thread_works_alone();
   a_fork_beside_running_tasks_leaves_a_pool_that_works();

@@ -212,7 +212,8 @@ def _chosen(arrays: list[Any], index: int | None) -> NDArray[np.float64]:
             f"a kernel must be a square array of numbers, got shape {array.shape} of {array.dtype}"
         )
     check_size(array.shape)
-    with np.errstate(over="ignore"):  # of long doubles; infinity is refused later
+    # Of long doubles, which may be too large, or bytes that are no number; both are refused later.
+    with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(np.float64)
 
 

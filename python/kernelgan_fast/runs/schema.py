@@ -42,7 +42,7 @@ def mapping(value: object) -> bool:
 
 def file_name(value: object) -> bool:
     """The path of a file inside a folder, relative to the folder."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         return False
     path = PurePosixPath(value)
     return not path.is_absolute() and ".." not in path.parts

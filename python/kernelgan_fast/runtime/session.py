@@ -16,6 +16,7 @@ from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
 from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
+from kernelgan_fast.runtime.threads import startable_threads
 
 # Names of ours and of ONNX Runtime.
 PROVIDERS = {
@@ -25,6 +26,7 @@ PROVIDERS = {
 }
 
 _FATAL = 4
+_MOST_THREADS = 1024
 
 
 class Session:
@@ -33,7 +35,8 @@ class Session:
     Args:
         model: a file, or the bytes of one.
         device: "cpu", "cuda" or "tensorrt"; a number after a colon names the GPU, as "cuda:1".
-        threads: of the CPU; None for as many as there are cores.
+        threads: of the CPU, 1 to 1024; None for as many as there are cores. Fewer are used where
+            the system gives no more.
 
     Attributes:
         device: as asked for.
@@ -65,7 +68,7 @@ class Session:
             raise DeviceUnavailable(_absent(device))
         options = runtime.SessionOptions()
         options.log_severity_level = _FATAL  # what goes wrong is told by exceptions
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = _threads(threads)
         chosen: Any = PROVIDERS[provider]
         if provider != "cpu":
             chosen = (chosen, {"device_id": str(number)})
@@ -183,6 +186,15 @@ class Bound:
         self._session._check({**self._fixed, **changing})
         with self._session.errors():
             return self._binding.run(**changing)
+
+
+def _threads(asked: int | None) -> int:
+    """How many threads to let ONNX Runtime start; 0 for its own choice."""
+    if asked is not None and not 1 <= asked <= _MOST_THREADS:
+        raise InputError(f"threads must be 1 to {_MOST_THREADS}, got {asked}")
+    wanted = asked or min(os.cpu_count() or 1, _MOST_THREADS)
+    given = startable_threads(wanted)
+    return given if given < wanted else asked or 0
 
 
 def _find_cuda(runtime: Any) -> None:
