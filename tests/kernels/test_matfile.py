@@ -191,7 +191,7 @@ def test_other_kinds_are_named(tmp_path: Path, value: Any, what: str) -> None:
 
 def test_only_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "k.mat").symlink_to("/dev/zero")
-    with pytest.raises(InputError, match="a pipe or a device"):
+    with pytest.raises(InputError, match="a device"):
         read_mat(tmp_path / "k.mat", "K")
     monkeypatch.setattr(matfile, "LARGEST_BYTES", 100)
     with pytest.raises(InputError, match="larger than the 100 bytes"):

@@ -362,7 +362,7 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f"pipe{suffix}")
     (tmp_path / f"zero{suffix}").symlink_to("/dev/zero")
     (tmp_path / f"folder{suffix}").mkdir()
-    for name, words in (("pipe", "a pipe or"), ("zero", "a pipe or"), ("folder", "a folder")):
+    for name, words in (("pipe", "a pipe"), ("zero", ".*a device"), ("folder", "a folder")):
         with pytest.raises(InputError, match=f"{name}{suffix}: {words}"):
             load(tmp_path / f"{name}{suffix}", scale=2)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Of files that differ in suffix alone the first of these is read; ours hold the same kernel.
 SUFFIXES = (".json", ".mat", ".npy")
-_SCALED = re.compile(r"(?P<photo>.+)_kernel_x(?P<scale>\d+)", re.IGNORECASE)
+_SCALED = re.compile(r"(?P<photo>.+)_kernel_x(?P<scale>\d+)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
