@@ -1,5 +1,7 @@
 """`python -m tests.fuzz`: run the targets for some time, and show what was found.
 
+For example:
+
     python -m tests.fuzz --minutes 60                    all targets, each for its share
     python -m tests.fuzz --minutes 5 --target png --seed 7
     python -m tests.fuzz --reproduce build/fuzz/png-0-1234.json

@@ -12,9 +12,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
-
 from fuzz.outcomes import WrongOutcome, check
 from fuzz.pictures import encoded
+
 from kernelgan_fast.cli.main import main
 
 _CODES = (0, 1, 2, 3)

@@ -10,9 +10,8 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from numpy.random import Generator
-
 from fuzz.mutation import edited, integer, packed
+from numpy.random import Generator
 
 Part = tuple[bytes, bytes]
 

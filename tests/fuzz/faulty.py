@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-
 from fuzz.outcomes import check, may_refuse
+
 from kernelgan_fast.errors import InputError
 
 

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from fuzz.outcomes import RejectedInput, check, may_refuse
 from numpy.typing import NDArray
 
-from fuzz.outcomes import RejectedInput, check, may_refuse
 from kernelgan_fast.kernels import load
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.runs.kernel_source import fixed_kernel

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzz.outcomes import check, check_pixels, choice, may_refuse
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
-from fuzz.outcomes import check, check_pixels, choice, may_refuse
 from kernelgan_fast.images import Picture, read_image, read_picture, save_picture
 
 # Far below the package's own limit: a file may not take more memory than this many pixels need.

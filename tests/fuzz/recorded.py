@@ -6,11 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from numpy.random import Generator
-
 from fuzz.commands import PIPE, fresh, make_pipe, photo, run_command
 from fuzz.json_edits import json_edited
 from fuzz.outcomes import RejectedInput, check
+from numpy.random import Generator
 
 _PHOTOS, TEMPLATE, _OUT = Path("photos"), Path("template"), Path("out")
 _VALUES = (PIPE, "fuzzed_x2.png", "other_x2.png", "../photos/fuzzed.png", {"x2": {}}, "a\ud800.png")

@@ -90,9 +90,7 @@ class Harness:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def cases(
-        self, target: str, seed: int, count: int, *, until: float = float("inf")
-    ) -> Tally:
+    def cases(self, target: str, seed: int, count: int, *, until: float = float("inf")) -> Tally:
         """Run the cases 0 to count - 1 of a target.
 
         Args:
@@ -165,7 +163,7 @@ class _Worker:
     def __init__(self, idle_seconds: float) -> None:
         self._idle_seconds = idle_seconds
         self._folder = tempfile.TemporaryDirectory(prefix="fuzz-")
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         settings = {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
-
 from fuzz.json_edits import json_edited
 from fuzz.mutation import edited, packed
+from numpy.random import Generator
 
 _SPECIAL = (np.nan, np.inf, -np.inf, 3e38, -3e38, 1e20, 1e-42, 0.0)
 

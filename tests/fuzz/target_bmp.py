@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from numpy.random import Generator
-
 from fuzz.mutation import edited
 from fuzz.pictures import encoded, pixels, run_picture
+from numpy.random import Generator
 
 # The file header, the largest of the information headers, and a palette's beginning.
 _HEADERS = 160

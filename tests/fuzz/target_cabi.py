@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from engine_abi import Image
-
 from fuzz.outcomes import RejectedInput, WrongOutcome
+
 from kernelgan_fast import sdk
 
 MODELS = Path(__file__).resolve().parents[1] / "cpp" / "models"

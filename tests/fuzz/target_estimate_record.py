@@ -7,11 +7,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from numpy.random import Generator
-
 from fuzz.commands import PIPE, make_pipe, photo, run_command
 from fuzz.json_edits import json_edited
 from fuzz.outcomes import RejectedInput, check
+from numpy.random import Generator
 
 # Too small to estimate anything from, so a record that does not hold costs no time.
 _PHOTO, _RECORD = Path("photos/fuzzed.png"), Path("kernels/fuzzed.json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fuzz.json_edits import json_edited as structured
 from fuzz.kernel_files import gaussian, run_kernel
+
 from kernelgan_fast.kernels import BlurKernel, save
 
 __all__ = ["run", "seeds", "structured"]

@@ -8,11 +8,10 @@ import struct
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
-
 from fuzz.containers import repacked
 from fuzz.kernel_files import gaussian, run_kernel
 from fuzz.mutation import edited, integer, packed
+from numpy.random import Generator
 
 _HEADER, _COMPRESSED = 128, 15
 

@@ -6,11 +6,10 @@ import functools
 import io
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
-
 from fuzz.kernel_files import gaussian, run_kernel
 from fuzz.mutation import edited, number_edited
+from numpy.random import Generator
+from numpy.typing import NDArray
 
 _WORDS = (b"<f8", b">f8", b"<f4", b"<f2", b"<i4", b"|u1", b"|b1", b"<c16", b"|O", b"<M8[s]", b"|S8")
 _HEADER = 128

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from numpy.random import Generator
-from onnx import TensorProto, helper
-
 from fuzz.json_edits import json_edited
 from fuzz.mutation import edited, integer
 from fuzz.outcomes import check_pixels, may_refuse
+from numpy.random import Generator
+from onnx import TensorProto, helper
+
 from kernelgan_fast import upscale
 from kernelgan_fast.runtime.engine import Engine
 
@@ -168,5 +167,3 @@ def _tensor(model: onnx.ModelProto, rng: Generator) -> None:
         tensor.data_type = int(rng.integers(0, 24))
     else:
         tensor.raw_data = edited(tensor.raw_data or bytes(16), rng)
-
-

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from PIL import PngImagePlugin
-
 from fuzz.containers import png_edited as structured
 from fuzz.pictures import encoded, metadata, pixels, run_picture
 from image_writers import png
+from PIL import PngImagePlugin
 
 __all__ = ["run", "seeds", "structured"]
 

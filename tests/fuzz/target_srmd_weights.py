@@ -9,14 +9,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.random import Generator
-
 from fuzz import target_mat
 from fuzz.mutation import edited, number_edited
 from fuzz.outcomes import check_pixels, may_refuse
 from fuzz.safetensors_edits import safetensors_edited
-from kernelgan_fast import upscale
 from models import narrow_blur, write_srmd_weights
+from numpy.random import Generator
+
+from kernelgan_fast import upscale
 
 # The first bytes of an input tell its form. The pair is three files in one: after their lengths
 # param, bin and mat.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-
 from fuzz.containers import tiff_edited as structured
 from fuzz.pictures import encoded, metadata, pixels, run_picture
 from image_writers import tiff

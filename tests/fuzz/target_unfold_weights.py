@@ -6,11 +6,11 @@ import functools
 from pathlib import Path
 
 import numpy as np
-
 from fuzz.outcomes import check_pixels, may_refuse
 from fuzz.safetensors_edits import safetensors_edited as structured
-from kernelgan_fast import upscale
 from models import write_weights
+
+from kernelgan_fast import upscale
 
 __all__ = ["run", "seeds", "structured"]
 

@@ -29,9 +29,7 @@ COUNT = 200
 def tallies() -> dict[str, Tally]:
     """What became of a few cases of every target, all in one process as long as it lasts."""
     with Harness() as harness:
-        return {
-            name: harness.cases(name, SEED, COUNTS.get(name, COUNT)) for name in target_names()
-        }
+        return {name: harness.cases(name, SEED, COUNTS.get(name, COUNT)) for name in target_names()}
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ from types import ModuleType
 from typing import TextIO
 
 import numpy as np
-
 from fuzz import outcomes
 from fuzz.mutation import mutated
 
