@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -55,7 +56,6 @@ class Pool {
   ~Pool() { keep(0); }
 
   int wished() const { return wished_; }
-  int members() const { return static_cast<int>(members_); }
 
   void run(int64_t count, const Task& task, Order order) {
     {
@@ -168,7 +168,34 @@ void set_num_threads(int count) {
 
 int num_threads() { return state->threads; }
 
-int startable_threads(int wanted) { return Pool(wanted - 1).members(); }
+int startable_threads(int wanted) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool over = false;
+  const auto wait = [&] {
+    // The C library takes address space for the first allocation of a thread, and keeps it for the
+    // next one.
+    void* volatile memory = std::malloc(1);
+    std::free(memory);
+    std::unique_lock<std::mutex> lock(mutex);
+    wake.wait(lock, [&] { return over; });
+  };
+  std::vector<std::thread> started;
+  const size_t asked = wanted > 1 ? wanted - 1 + wanted / 4 : 0;
+  try {
+    started.reserve(asked);
+    while (started.size() < asked) started.emplace_back(wait);
+  } catch (const std::exception&) {  // std::system_error or std::bad_alloc
+    wanted = 1 + static_cast<int>(started.size() / 2);
+  }
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    over = true;
+  }
+  wake.notify_all();
+  for (std::thread& thread : started) thread.join();
+  return wanted;
+}
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
   State& shared = *state;

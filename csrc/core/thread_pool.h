@@ -15,9 +15,9 @@ namespace kgf {
 void set_num_threads(int count);
 int num_threads();
 
-// How many of `wanted` threads, the caller included, can be started at this moment, by starting and
-// ending them; where the system refuses one, about half of those that it gave. For libraries that wait
-// for ever for a thread that they were refused.
+// How many of `wanted` threads, the caller included, can be started at this moment, found by starting
+// and ending them and a quarter more. Where the system refuses one, about half of those that it gave.
+// For libraries that wait for ever where they are refused a thread.
 int startable_threads(int wanted);
 
 // Where a thread begins in its share of the tasks. A pass that reads what an earlier one wrote goes

@@ -97,11 +97,13 @@ void exceptions_reach_the_caller_and_lose_no_other_task() {
 void startable_threads_are_counted_and_ended() {
   available = unlimited;
   EXPECT(startable_threads(1) == 1 && startable_threads(12) == 12);
-  for (int given : {0, 1, 6}) {
+  for (int given : {0, 1, 6, 13}) {
     available = given;
     EXPECT(startable_threads(12) == 1 + given / 2);
     EXPECT(available == 0);
   }
+  available = 14;  // 11 beside the caller, and 3 more
+  EXPECT(startable_threads(12) == 12 && available == 0);
 }
 
 // Whether a forked child's parallel_for does its work.

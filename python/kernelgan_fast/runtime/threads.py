@@ -6,10 +6,10 @@ import threading
 
 
 def startable_threads(wanted: int) -> int:
-    """Count the threads that can be started at this moment, by starting and ending them.
+    """Count the threads that can be started now, by starting and ending them and a quarter more.
 
     ONNX Runtime waits for ever where the system refuses it a thread, because of a limit on
-    processes or on memory.
+    processes or on memory. It takes memory of its own beside that of the threads.
 
     Args:
         wanted: number of threads, the caller included.
@@ -21,7 +21,7 @@ def startable_threads(wanted: int) -> int:
     over = threading.Event()
     started: list[threading.Thread] = []
     try:
-        for _ in range(wanted - 1):
+        for _ in range(wanted - 1 + wanted // 4 if wanted > 1 else 0):
             thread = threading.Thread(target=over.wait, daemon=True)
             thread.start()
             started.append(thread)
