@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kernelgan_fast.cli.arguments import add_format, add_output, add_photos
+from kernelgan_fast.cli.arguments import add_format, add_output, add_photos, noise_level
 from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ EPILOG = f"""\
 examples:
   kernelgan-fast upscale photo.png
   kernelgan-fast upscale photos/ --scale 4 --method tv --out large --resume
-  kernelgan-fast upscale noisy.jpg --noise 3 --kernel k.mat
+  kernelgan-fast upscale photo.jpg --noise 3 --kernel k.mat
 """
 DEFAULT_OUT = "kernelgan_large"
 
@@ -60,9 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--engine", metavar="FILE", help="a model that runs in its place")
     what.add_argument(
         "--noise",
-        type=float,
+        type=noise_level,
         metavar="S",
-        help="the photos' noise, standard deviation in grey levels of 255; more is smoother",
+        help="auto (default): measured on each photo, with its compression; or a standard "
+        "deviation in grey levels of 255; more is smoother, 0 is none",
     )
     what.add_argument("--iterations", type=int, metavar="N", help="of backprojection, tv and zssr")
     what.add_argument("--weights", metavar="FILE", help="of unfold (others than ours) or srmd")
@@ -119,5 +120,14 @@ class _Session(ResizeSession):
         return f"{settings.method} by {settings.kernels.label}, scale {settings.scale}"
 
     def details(self, result: PhotoResult) -> dict[str, object]:
-        names = ("method", "applied", "kernel", "tile", "size_before", "size", "warnings")
+        names = (
+            "method",
+            "applied",
+            "kernel",
+            "analysis",
+            "tile",
+            "size_before",
+            "size",
+            "warnings",
+        )
         return {name: result.summary[name] for name in names}

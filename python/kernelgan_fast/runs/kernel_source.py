@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import read_json
 
 if TYPE_CHECKING:
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.evaluation.blur_laws import TrueKernel
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -36,6 +37,8 @@ class Applied:
         facts: where it is from, ready for JSON.
         notes: what a user should know of it.
         error: relative L2 error that it may have, 0 for one that was given.
+        noise: grey levels that the choice of the kernel adds (in squares) to the photo's noise.
+        estimate: the most accurate kernel, where another one was selected from it.
     """
 
     kernel: BlurKernel
@@ -43,6 +46,16 @@ class Applied:
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: float = 0.0
+    noise: float = 0.0
+    estimate: BlurKernel | None = None
+
+
+class KernelOf(Protocol):
+    """Gives the kernel of a photo; see `KernelSource.of`."""
+
+    def __call__(
+        self, photo: Photo, name: str, analysis: PhotoAnalysis | None = None
+    ) -> Applied: ...
 
 
 @dataclass(frozen=True)
@@ -51,14 +64,14 @@ class KernelSource:
 
     Attributes:
         label: in a few words, for the user.
-        of: gives the kernel of a photo, by the photo and the name its files get; its errors are
-            `InputError`, and `TrainingDiverged` where it is estimated.
+        of: gives the kernel of a photo, by the photo and the name its files get, and for
+            enlarging by its analysis too; its errors are `InputError`.
         identity: tells, by that name and without the photo, what kernel it will be; ready for
             JSON. The same photo and the same identity mean the same kernel.
     """
 
     label: str
-    of: Callable[[Photo, str], Applied]
+    of: KernelOf
     identity: Callable[[str], object]
 
 
@@ -94,7 +107,7 @@ def kernel_source(
     if name == ESTIMATE:
         return _estimated(scale)
     if name == BICUBIC:
-        return _one(_bicubic(scale))
+        return _one(bicubic(scale))
     if Path(name).is_dir():
         return _pool(Path(name), scale, seed)
     if not Path(name).exists() and Path(name.partition(":")[0]).suffix.lower() not in _SUFFIXES:
@@ -123,19 +136,22 @@ def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> Applied:
             f"one kernel for all photos is wanted, got {name}; give a file (.mat .npy .json) or "
             "bicubic"
         )
-    return _bicubic(scale) if name == BICUBIC else _from_file(name, scale)
+    return bicubic(scale) if name == BICUBIC else _from_file(name, scale)
 
 
 def _one(applied: Applied) -> KernelSource:
     content = _content(applied.kernel)
-    return KernelSource(applied.label, lambda photo, name: applied, lambda name: content)
+    return KernelSource(
+        applied.label, lambda photo, name, analysis=None: applied, lambda name: content
+    )
 
 
 def _content(kernel: BlurKernel) -> str:
     return hashlib.sha256(kernel.array.tobytes()).hexdigest()
 
 
-def _bicubic(scale: int) -> Applied:
+def bicubic(scale: int) -> Applied:
+    """Give the antialiased bicubic kernel."""
     from kernelgan_fast.evaluation import blur_laws
 
     return Applied(_whole(blur_laws.draw(BICUBIC, scale, seed=0, name=""), scale), BICUBIC)
@@ -162,7 +178,11 @@ def _estimated(scale: int) -> KernelSource:
     settings = make_settings(scale=scale, device="cpu")
     request = {"estimate": records.request(settings)}
 
-    def of(photo: Photo, name: str) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
+        if analysis is not None:
+            from kernelgan_fast.runs.selecting import kernel_for
+
+            return kernel_for(photo, analysis, scale)
         # Late: it loads what estimates need.
         from kernelgan_fast.runs.batch import finish, prepare, train_batch
         from kernelgan_fast.runs.devices import Choice
@@ -188,7 +208,7 @@ def _pool(folder: Path, scale: int, seed: int) -> KernelSource:
 
         return max(pool, key=ticket)
 
-    def of(photo: Photo, name: str) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
         return pool[drawn(name)]
 
     noun = "kernel" if len(pool) == 1 else "kernels"
