@@ -119,6 +119,17 @@ class _Session(ResizeSession):
         settings = self._settings
         return f"{settings.method} by {settings.kernels.label}, scale {settings.scale}"
 
+    def measured(self, result: PhotoResult) -> str:
+        """Noise, compression, and the widths of the kernel with its expected error."""
+        from kernelgan_fast.runs.findings import told_widths
+
+        facts, error = result.summary["kernel"], result.summary.get("expected_error")
+        assert isinstance(facts, dict)
+        kernel = f"kernel {told_widths(facts)}"
+        if isinstance(error, (int, float)):
+            kernel += f" ± {error:.0%}"
+        return f"{result.summary['measured']}, {kernel}"
+
     def details(self, result: PhotoResult) -> dict[str, object]:
         names = (
             "method",

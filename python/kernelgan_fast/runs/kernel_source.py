@@ -102,7 +102,7 @@ def kernel_source(
                 f"the kernel is for scale {kernel.scale}, got scale {scale}; give "
                 f"scale={kernel.scale} or another kernel"
             )
-        return _one(Applied(kernel, "a kernel"))
+        return _one(Applied(kernel, "a kernel", error=kernel.expected_error or 0.0))
     name = os.fspath(kernel)
     if name == ESTIMATE:
         return _estimated(scale)
@@ -161,14 +161,22 @@ def _from_file(path: str, scale: int) -> Applied:
     from kernelgan_fast.evaluation import blur_laws
 
     stored = blur_laws.from_file(path, scale)
-    return Applied(_whole(stored, scale), Path(path).name, stored.parameters, stored.notes)
+    kernel = _whole(stored, scale)
+    error = kernel.expected_error
+    facts = {**stored.parameters, **({} if error is None else {"expected_error": error})}
+    return Applied(kernel, Path(path).name, facts, stored.notes, error or 0.0)
 
 
 def _whole(kernel: TrueKernel, scale: int) -> BlurKernel:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
     # What was lost in centring would make the photo darker.
-    return BlurKernel(kernel.array / kernel.array.sum(), scale, provenance=kernel.parameters)
+    return BlurKernel(
+        kernel.array / kernel.array.sum(),
+        scale,
+        provenance=kernel.parameters,
+        expected_error=kernel.expected_error,
+    )
 
 
 def _estimated(scale: int) -> KernelSource:

@@ -106,10 +106,16 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
     share = 1.0 if _unlikely_motion(estimate, analysis) else min(doubt / 0.3, 1.0)
     array = (1 - share) * estimate.kernel.array + share * narrow
     array = (1 - poor) * array + poor * _bicubic(scale, size).array
-    kernel = BlurKernel(array / array.sum(), scale, provenance=estimate.kernel.provenance)
+    error = min(error + _ADDED_ERROR * doubt, 1.0)
+    kernel = BlurKernel(
+        array / array.sum(),
+        scale,
+        provenance=estimate.kernel.provenance,
+        expected_error=round(error, 4),
+    )
     return SelectedKernel(
         kernel,
-        min(error + _ADDED_ERROR * doubt, 1.0),
+        error,
         noise=_PROCESSING_NOISE * processed,
         narrowed=narrowed,
     )
