@@ -57,7 +57,7 @@ def test_opcheck(op: str) -> None:
         ("downscale", "scale", lambda _: 0, "scale must be in 1..64, got 0"),
         ("sample_crops", "cdfs", lambda c: [c[0][1:], *c[1:]], "cdfs must be float64 (4, 11)"),
         ("sample_crops", "cdfs", lambda c: c[:1], "cdfs must be as many as images, got 1 and 3"),
-        ("sample_crops", "noise", lambda _: -1.0, "noise must be >= 0, got -1"),
+        ("sample_crops", "noise", lambda _: -1.0, "noise must be >= 0 and finite, got -1"),
         ("sample_crops", "stream", lambda _: -1, "stream must be >= 0, got -1"),
         ("sample_crops", "first", lambda _: -1, "steps must lie in 0..2^32"),
         ("sample_crops", "size", lambda _: 18, "images must be at least size = 18 a side"),
@@ -114,7 +114,7 @@ class AttributesOnly:
         self._tensor = tensor
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("data_ptr", "shape", "dtype", "is_contiguous", "is_cuda", "get_device"):
+        if name in ("data_ptr", "shape", "dtype", "is_contiguous", "device"):
             return getattr(self._tensor, name)
         raise AttributeError(name)
 
