@@ -103,7 +103,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OutputError, match="the path is a folder"):
+    with pytest.raises(OutputError, match="it is a folder"):
         atomic_write(tmp_path / "folder", write_new)
     assert os.listdir(tmp_path) == ["folder"]
 

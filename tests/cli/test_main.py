@@ -14,7 +14,6 @@ import pytest
 import kernelgan_fast
 from kernelgan_fast.cli import estimate
 from kernelgan_fast.cli.main import build_parser, main
-from kernelgan_fast.cli.session import Terminated
 from kernelgan_fast.errors import KernelGanError, NativeUnavailable, TrainingDiverged
 
 
@@ -119,7 +118,8 @@ def run_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> No
         (KernelGanError("odd"), 1, "error: odd"),
         (RuntimeError("oops"), 1, "error: this should not have happened: RuntimeError: oops"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (Terminated(), 143, "terminated"),
+        (MemoryError("8 GB"), 1, "error: memory ran out (8 GB)"),
+        (OSError(36, "File name too long", "b.npy"), 3, "error: b.npy: File name too long"),
     ],
     ids=str,
 )

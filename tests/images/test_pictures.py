@@ -299,10 +299,10 @@ def test_the_photo_is_the_picture_s_without_a_copy(tmp_path: Path, pixels: Array
     assert picture.photo.source == str(tmp_path / "a.png")
 
 
-def test_the_limit_of_pixels_holds_here_too(tmp_path: Path, pixels: Array) -> None:
+def test_the_limit_of_memory_holds_here_too(tmp_path: Path, pixels: Array) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match="may have 719 pixels"):
-        read_picture(tmp_path / "a.png", max_pixels=719)
+    with pytest.raises(ImageError, match=r"may take 0\.0 MB of memory, this one claims 30 x 24"):
+        read_picture(tmp_path / "a.png", max_bytes=10_799)
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ def test_files_that_cannot_be_replaced(result: Estimate, tmp_path: Path) -> None
 def test_a_foreign_json_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"labels": []}')
     with pytest.raises(OutputError, match="not a record of this program"):
-        OutputFolder(tmp_path).refuse_foreign_record("a")
-    OutputFolder(tmp_path).refuse_foreign_record("b")
+        OutputFolder(tmp_path).check("a", [])
+    OutputFolder(tmp_path).check("b", [])
 
 
 def test_own_pictures_are_known_by_their_record(tmp_path: Path) -> None:

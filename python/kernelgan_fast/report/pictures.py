@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ def find_photo(source: str, sha256: str | None, folders: Sequence[Path]) -> Foun
     first = None
     there = [folder / part for folder in folders for part in (name, source)]
     for path in (Path(source), *there):
+        if not os.path.isfile(path):
+            continue
         try:
             facts = source_facts(path)
         except ImageError:

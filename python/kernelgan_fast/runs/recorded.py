@@ -32,10 +32,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
+from kernelgan_fast.files import check_target
 from kernelgan_fast.runs import records
 from kernelgan_fast.runs.clock import Progress
 from kernelgan_fast.runs.outputs import OutputFolder
-from kernelgan_fast.runs.photos import failed, find_photos, notices
+from kernelgan_fast.runs.photos import failed, failed_by_memory, find_photos, notices
 from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
 from kernelgan_fast.runs.settings import versions
 
@@ -185,11 +186,18 @@ class RecordedRun(ABC):
 
     def _one(self, photo: Path, name: str, report: Report) -> PhotoResult:
         try:
+            for file in self.files(name):
+                check_target(file)
+        except OutputError as error:
+            return failed(photo, error)
+        try:
             facts = records.source_facts(photo)
             made = self.make(photo, name, report)
             entry = self._write(name, facts, made)
         except (InputError, TrainingDiverged) as error:
             return failed(photo, error)
+        except Exception as error:
+            return failed_by_memory(photo, error)
         return PhotoResult(photo, "done", self._record, entry, None, None)
 
     def _write(self, name: str, source: records.SourceFacts, made: Made) -> dict[str, object]:
@@ -242,7 +250,7 @@ class RecordedRun(ABC):
 
     def _earlier(self) -> dict[str, dict[str, Any]]:
         """What earlier runs made, from their record; a file of other making is refused."""
-        if not self._record.exists():
+        if not os.path.exists(self._record):
             return {}
         try:
             content = json.loads(self._record.read_text(encoding="utf-8"))
@@ -267,7 +275,7 @@ class RecordedRun(ABC):
             )
         if self._record.exists():
             return
-        strange = [file.parent for file in files if file.exists()]
+        strange = [file.parent for file in files if os.path.exists(file)]
         for folder in sorted({file.parent for file in files} - {self.folder.path}):
             if folder.is_dir() and any(folder.iterdir()):
                 strange.append(folder)
@@ -296,7 +304,7 @@ class RecordedRun(ABC):
         files = self.files(name)
         same = entry["source"]["sha256"] == facts.sha256
         asked = json.loads(json.dumps(dict(self.request(name))))
-        there = all(file.is_file() for file in files)
+        there = all(os.path.isfile(file) for file in files)
         listed = entry["files"] == [self._relative(file) for file in files]
         return entry if same and there and listed and entry["request"] == asked else None
 

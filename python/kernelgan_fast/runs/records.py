@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kernelgan_fast.errors import ImageError
 from kernelgan_fast.files import atomic_write
+from kernelgan_fast.images import open_photo
 from kernelgan_fast.runs.findings import kernel_facts
 from kernelgan_fast.runs.settings import versions
 from kernelgan_fast.runs.tile_files import tile_facts
@@ -41,18 +42,18 @@ def source_facts(path: Path) -> SourceFacts:
     """Identify a file by its content.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: it cannot be read, is too large, or is not a regular file.
     """
     digest = hashlib.sha256()
     size = 0
-    try:
-        with path.open("rb") as stream:
+    with open_photo(path) as stream:
+        try:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ImageError(f"a photo must be a readable file, got {path}: {reason}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(f"{path}: it cannot be read: {reason}; copy it again") from error
     return SourceFacts(str(path), size, digest.hexdigest())
 
 
