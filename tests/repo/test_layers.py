@@ -74,7 +74,16 @@ MAY_IMPORT = {
         "sr",
     },
     "runtime": {"errors", "kernels"},
-    "training": {"errors", "escaping", "evaluation", "files", "images", "kernels", "spectral", "sr"},
+    "training": {
+        "errors",
+        "escaping",
+        "evaluation",
+        "files",
+        "images",
+        "kernels",
+        "spectral",
+        "sr",
+    },
     "evaluation": {
         "errors",
         "escaping",

@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 Stopped = Callable[[], bool]
 Task = Callable[[Stopped], Result]
 
+# A terminal sends these to every process of the command.
+_OF_THE_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+
 
 def run_side_by_side(tasks: Sequence[Task[Result]]) -> list[Result]:
     """Run the first task here, where signals and callbacks belong, and the others beside it.

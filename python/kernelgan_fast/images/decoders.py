@@ -90,7 +90,7 @@ class Tiff(TiffImageFile):
     def load_prepare(self) -> None:
         """Make room for the pixels."""
         if self._im is None:  # otherwise Pillow applies its own limit of pixels here too
-            self.im = Image.core.new(self.mode, self._tile_size)
+            self.im = Image.new(self.mode, self._tile_size, None).im
         super().load_prepare()
 
     @staticmethod

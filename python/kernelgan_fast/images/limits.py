@@ -6,7 +6,7 @@ A file of a few megabytes may unpack to many gigabytes, in its pixels or in its 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from kernelgan_fast.errors import ImageError
 
@@ -57,7 +57,7 @@ def check_size(image: ImageFile, name: str, max_bytes: int, *, deep: bool) -> No
         )
 
 
-def check_tags(stream: BinaryIO, size: int) -> None:
+def check_tags(stream: IO[bytes], size: int) -> None:
     """Refuse TIFF or EXIF tags that claim far more data than there is.
 
     Thousands of tags may each claim the same bytes, which are then read as often.

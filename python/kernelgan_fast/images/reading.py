@@ -89,6 +89,8 @@ def _reason(error: Exception) -> str:
     text = str(error)[:_LONGEST_REASON] or type(error).__name__
     if is_out_of_memory(error):
         return "memory ran out while it was decoded; close other programs, or crop the photo"
+    if isinstance(error, OSError) and error.errno:
+        return f"it cannot be read ({error.strerror}); copy it again"
     if isinstance(error, DecompressionBombError):
         return f"too large for this version of Pillow ({text}); crop it, or make it smaller"
     if "MAX_TEXT" in text:

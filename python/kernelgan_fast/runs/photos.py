@@ -74,6 +74,4 @@ def failed_by_memory(photo: Path | Url, error: Exception) -> PhotoResult:
     """
     if not is_out_of_memory(error):
         raise error
-    return failed(
-        photo, InputError("memory ran out; close other programs, or crop the photo")
-    )
+    return failed(photo, InputError("memory ran out; close other programs, or crop the photo"))
