@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import kernelgan_fast
 from kernelgan_fast.cli import (
@@ -77,6 +77,14 @@ class Parser(argparse.ArgumentParser):
                 hint = f"; did you mean {self.prog} estimate {bad[1]}?"
         problem = printable(f"error: {message}{hint}")
         self.exit(USAGE, f"{problem}\n(help: {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse ignores that a stream is full or closed.
+        if file is sys.stdout:
+            print_document(message)
+            return
+        for line in message.splitlines():
+            print_message(line)
 
     def words(self) -> list[str]:
         """Every option and choice of this parser."""

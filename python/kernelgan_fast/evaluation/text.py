@@ -82,6 +82,6 @@ def save_texts(texts: Mapping[str, str], folder: Path) -> list[Path]:
 
 def _write(path: Path, text: str) -> None:
     def write(stream: BinaryIO) -> None:
-        stream.write(text.encode())
+        stream.write(text.encode("utf-8", "backslashreplace"))
 
     atomic_write(path, write)

@@ -184,7 +184,7 @@ def _pool(folder: Path, scale: int, seed: int) -> KernelSource:
     def drawn(photo: str) -> str:
         def ticket(kernel: str) -> bytes:
             words = (str(seed), "pool", str(scale), photo, kernel)
-            return hashlib.sha256("\0".join(words).encode()).digest()
+            return hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).digest()
 
         return max(pool, key=ticket)
 

@@ -98,7 +98,7 @@ class RecordedRun(ABC):
         self._resume = resume
         self._record = Path(out) / self.record_name
         self._made = self._earlier()
-        own = {(self._record.parent / file).resolve() for file in self._listed()}
+        own = {(self._record.parent / _as_named_here(file)).resolve() for file in self._listed()}
         self.photos, self._failures, left = find_photos(inputs, lambda path: path.resolve() in own)
         self.notices = notices(self.photos)
         if left:
@@ -347,3 +347,8 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot make the folder {folder}: {reason}") from error
+
+
+def _as_named_here(name: str) -> str:
+    """A name of a file as this process has it, whose locale may not be the one it was noted in."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
