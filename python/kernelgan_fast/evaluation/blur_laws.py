@@ -112,7 +112,7 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
         InputError: it cannot be read as a kernel of this scale.
     """
     name, index = os.fspath(path), None
-    indexed = re.fullmatch(r"(.+):(\d+)", name)
+    indexed = re.fullmatch(r"(.+):(\d+)", name, re.DOTALL)
     if indexed and not Path(name).exists():
         name, index = indexed[1], int(indexed[2])
     stored = store.load(name, scale=scale, index=index)

@@ -23,7 +23,7 @@ ESTIMATE, BICUBIC = "estimate", "bicubic"
 
 # Of files that differ in suffix alone the first of these is read; ours hold the same kernel.
 _SUFFIXES = (".json", ".mat", ".npy")
-_SCALED = re.compile(r".+_kernel_x(\d+)", re.IGNORECASE)
+_SCALED = re.compile(r".+_kernel_x(\d+)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)

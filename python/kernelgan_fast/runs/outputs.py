@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.spectral import TileMap
 
 FORMATS = ("npy", "mat", "json", "png")
-_OWN_PICTURE = re.compile(r"(?P<name>.+)_(kernel|tiles)_x[24]\.png")
+_OWN_PICTURE = re.compile(r"(?P<name>.+)_(kernel|tiles)_x[24]\.png", re.DOTALL)
 
 
 class OutputFolder:
