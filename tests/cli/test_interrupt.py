@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in mid-run: finished photos stay, nothing else does, the rest can follow."""
+"""Signals in mid-run: finished photos stay, nothing else does, the rest can follow."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from quick import environment, write_photo
 
-# The first photo trains at once, the others until they are stopped.
+# The first photo trains at once, the others until they are stopped; stdout tells when they do.
 PROGRAM = """
 import sys
 import pytest, quick
@@ -21,6 +20,8 @@ real_train, calls = trainer.train, []
 def train(problems, config, **options):
     calls.append(1)
     endless = len(calls) > 1 and "--resume" not in sys.argv
+    if endless:
+        print("endless", flush=True)
     return real_train(problems, quick.ENDLESS if endless else config, **options)
 trainer.train = train
 quick.add_profiles(pytest.MonkeyPatch())
@@ -36,7 +37,11 @@ def command(*options: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "hung up"),
+    ],
 )
 def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str) -> None:
     for seed, name in enumerate("abc"):
@@ -51,12 +56,11 @@ def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str
         env=environment(),
     )
     assert process.stdout is not None
-    first = process.stdout.readline()  # printed once the first photo's files are there
-    time.sleep(0.5)
+    lines = [process.stdout.readline() for _ in range(2)]
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert first.startswith("a.png") or first.startswith("in/a.png")
+    assert lines[0].startswith("in/a.png") and lines[1] == "endless\n"
     assert out == "" and "Traceback" not in err
     assert word in err and "1 of 3 photos done and kept in kernelgan_out" in err
     assert "--resume" in err
