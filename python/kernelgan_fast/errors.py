@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# What PyTorch, Pillow, ONNX Runtime and Python say where memory ran out.
+# What PyTorch, Pillow, ONNX Runtime, Python and the loader of libraries say where memory ran out.
 _MEMORY = (
     "out of memory",
     "not enough memory",
     "allocate memory",
     "bad allocation",
+    "failed to map segment",
     "start new thread",
 )
 
@@ -74,4 +75,5 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, (OSError, RuntimeError)) and any(words in text for words in _MEMORY)
+    kinds = (ImportError, OSError, RuntimeError)
+    return isinstance(error, kinds) and any(words in text for words in _MEMORY)
