@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, wait_until
 from quick import environment, write_photo
 
-# The first photo trains at once, the others until they are stopped; stdout tells when they do.
+# The first photo trains at once, the others until they are stopped; the file "endless" is made when
+# the first of these begins.
 PROGRAM = """
-import sys
+import pathlib, sys
 import pytest, quick
 from kernelgan_fast.gan import trainer
 real_train, calls = trainer.train, []
@@ -21,7 +23,7 @@ def train(problems, config, **options):
     calls.append(1)
     endless = len(calls) > 1 and "--resume" not in sys.argv
     if endless:
-        print("endless", flush=True)
+        pathlib.Path("endless").touch()
     return real_train(problems, quick.ENDLESS if endless else config, **options)
 trainer.train = train
 quick.add_profiles(pytest.MonkeyPatch())
@@ -56,11 +58,12 @@ def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str
         env=environment(),
     )
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(2)]
+    first = process.stdout.readline()  # printed once the first photo's files are there
+    wait_until(lambda: (tmp_path / "endless").exists() or process.poll() is not None)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, err
-    assert lines[0].startswith("in/a.png") and lines[1] == "endless\n"
+    assert first.startswith("a.png") or first.startswith("in/a.png")
     assert out == "" and "Traceback" not in err
     assert word in err and "1 of 3 photos done and kept in kernelgan_out" in err
     assert "--resume" in err

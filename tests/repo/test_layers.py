@@ -73,7 +73,7 @@ MAY_IMPORT = {
         "runtime",
         "sr",
     },
-    "runtime": {"errors", "kernels"},
+    "runtime": {"errors", "kernels", "kernels.blur_kernel"},
     "training": {
         "errors",
         "escaping",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,3 +142,87 @@ def test_a_changed_photo_is_not_held(folder: Path, record: dict[str, Any], tmp_p
 def test_a_photo_that_cannot_be_read_has_no_facts(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="No such file"):
         records.source_facts(tmp_path / "missing.png")
+
+
+def spoilt(record: dict[str, Any], spoil: Callable[[Any], object]) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(record))
+    spoil(copy)
+    return copy
+
+
+TILES = {"grid": [1, 2], "width_major": [[1.0, None]], "width_minor": [[0.5, None]]}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda record: record.pop("kernels"),
+        lambda record: record.update(kernels=[]),
+        lambda record: record["kernels"].pop("x2"),
+        lambda record: record["kernels"]["x2"].pop("width_minor"),
+        lambda record: record["kernels"]["x2"].update(angle="0"),
+        lambda record: record["kernels"]["x2"].update(angle=float("inf")),
+        lambda record: record.update(spread={"a": 1}),
+        lambda record: record.update(expected_error="0.1"),
+        lambda record: record.update(expected_error=10**400),
+        lambda record: record.update(warnings="none"),
+        lambda record: record.update(warnings=[{}]),
+        lambda record: record.pop("timings"),
+        lambda record: record["timings"].update(read=None),
+        lambda record: record.update(device=1),
+        lambda record: record.update(versions=[]),
+        lambda record: record.update(files=["a", 3]),
+        lambda record: record.update(source=[]),
+        lambda record: record.update(losses=[float("nan")]),
+        lambda record: record.update(tiles=3),
+        lambda record: record.update(tiles={**TILES, "grid": [1]}),
+        lambda record: record.update(tiles={**TILES, "grid": [2, 1]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[0.5]]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[None, 0.5]]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[-0.5, None]]}),
+        lambda record: record.update(tiles={"grid": [1, 2], "width_major": [[1.0, None]]}),
+    ],
+)
+def test_a_damaged_record_is_not_sound(
+    record: dict[str, Any], spoil: Callable[[Any], object]
+) -> None:
+    assert records.is_sound(record, 2)
+    assert not records.is_sound(record, 4)
+    assert records.is_sound({**record, "tiles": TILES}, 2)
+    assert not records.is_sound(spoilt(record, spoil), 2)
+
+
+def test_a_record_is_known_by_its_beginning(folder: Path, tmp_path: Path) -> None:
+    whole = (folder / "a.json").read_bytes()
+    path = tmp_path / "a.json"
+    for content, ours in (
+        (whole, True),
+        (whole[:200], True),
+        (whole.replace(b"record 1", b"record 9"), True),
+        (whole[:10], False),
+        (b'{"labels": [], "format": "kernelgan-fast record 1"}', False),
+    ):
+        path.write_bytes(content)
+        assert records.is_record(path) == ours
+    assert not records.is_record(tmp_path / "none.json")
+    assert not records.is_record(tmp_path)
+
+
+def test_only_files_are_photos(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    kinds = {"pipe.png": "a pipe", "zero.png": "a device", "folder.png": "a folder"}
+    for name, kind in kinds.items():
+        with pytest.raises(ImageError, match=f"{name}: {kind}, not an image"):
+            records.source_facts(tmp_path / name)
+    for name in ("\ud800", "a\0b"):
+        with pytest.raises(ImageError, match="it cannot be opened"):
+            records.source_facts(tmp_path / name)
+
+
+def test_photos_have_a_limit(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb") as stream:
+        stream.truncate(4_000_000_001)  # a sparse file
+    with pytest.raises(ImageError, match=r"may have 4\.0 GB"):
+        records.source_facts(tmp_path / "a.png")

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import torch
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import atomic_write
+from kernelgan_fast.sr.prior import Prior
 from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet
 
 FORMAT = "kernelgan-fast unfold 1"
 
 # All metadata is one entry, since safetensors writes several in no order of its own.
 _ENTRY = "kernelgan-fast"
+
+# Bounds of a shape in a file, since it decides how much is allocated. The shipped network has up to
+# 96 channels in 3 levels.
+_MOST_BLOCKS, _LARGEST_WIDTH, _MOST_LEVELS = 64, 1024, 8
 
 
 def shipped() -> Path:
@@ -57,7 +66,8 @@ def load(path: str | os.PathLike[str] | None = None) -> tuple[UnfoldNet, dict[st
         path: the file; the shipped weights if None.
 
     Raises:
-        InputError: no such file, damaged, or not weights of this network.
+        InputError: no such file, damaged, not weights of this network, or weights that are not
+            finite.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -68,19 +78,72 @@ def load(path: str | os.PathLike[str] | None = None) -> tuple[UnfoldNet, dict[st
         with safe_open(file, framework="pt") as stored:
             entries = stored.metadata() or {}
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"{file}: not a readable safetensors file ({error})") from error
-    metadata = json.loads(entries.get(_ENTRY, "{}"))
+    metadata = _metadata(entries.get(_ENTRY, "{}"))
     if metadata.get("format") != FORMAT:
         raise InputError(
-            f"{file}: the format must be '{FORMAT}', got '{metadata.get('format')}'; "
+            f"{file}: the format must be '{FORMAT}', got {reprlib.repr(metadata.get('format'))}; "
             "give weights that this program trained"
         )
-    shape = metadata["shape"]
-    network = UnfoldNet(Shape(shape["stages"], tuple(shape["widths"]), shape["blocks"]))
+    try:
+        shape = _shape(metadata.get("shape"))
+    except ValueError as error:
+        raise InputError(
+            f"{file}: the shape of its network is damaged ({error}); train it again"
+        ) from error
+    _check_tensors(shape, weights, file)
+    network = UnfoldNet(shape)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise InputError(f"{file}: the weights do not fit their shape ({error})") from error
-    about: dict[str, object] = metadata["about"]
-    return network.eval().requires_grad_(False), about
+    about = metadata.get("about")
+    return network.eval().requires_grad_(False), about if isinstance(about, dict) else {}
+
+
+def _metadata(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    return content if isinstance(content, dict) else {}
+
+
+def _shape(stored: object) -> Shape:
+    names = [each.name for each in fields(Shape)]
+    if not isinstance(stored, dict) or sorted(stored) != sorted(names):
+        raise ValueError(f"it must have {', '.join(names)}, got {reprlib.repr(stored)}")
+    return Shape(
+        stages=_bounded(stored["stages"], _MOST_BLOCKS),
+        widths=tuple(_bounded(width, _LARGEST_WIDTH) for width in _levels(stored["widths"])),
+        blocks=_bounded(stored["blocks"], _MOST_BLOCKS),
+    )
+
+
+def _levels(value: object) -> list[object]:
+    if not isinstance(value, list) or not 1 <= len(value) <= _MOST_LEVELS:
+        raise ValueError(f"widths must be a list of 1 to {_MOST_LEVELS}, got {reprlib.repr(value)}")
+    return value
+
+
+def _bounded(value: object, most: int) -> int:
+    if type(value) is not int or not 1 <= value <= most:
+        raise ValueError(f"its numbers must be integers of 1 to {most}, got {reprlib.repr(value)}")
+    return value
+
+
+def _check_tensors(shape: Shape, weights: Mapping[str, torch.Tensor], file: Path) -> None:
+    """Compare the tensors of a file with its shape, before memory is allocated by the shape."""
+    with torch.device("meta"):
+        prior = Prior(shape.widths, shape.blocks)
+    wanted = {f"prior.{name}": tuple(each.shape) for name, each in prior.state_dict().items()}
+    for name, sides in wanted.items():
+        got = tuple(weights[name].shape) if name in weights else "nothing"
+        if got != sides:
+            raise InputError(
+                f"{file}: the weights do not fit their shape: {name} must be {sides}, got {got}; "
+                "give other weights"
+            )
+    if not all(each.is_floating_point() and each.isfinite().all() for each in weights.values()):
+        raise InputError(f"{file}: the weights must be finite numbers, got NaN; train them again")
