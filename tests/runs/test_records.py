@@ -140,7 +140,7 @@ def test_a_changed_photo_is_not_held(folder: Path, record: dict[str, Any], tmp_p
 
 
 def test_a_photo_that_cannot_be_read_has_no_facts(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="No such file"):
+    with pytest.raises(ImageError, match="no such file"):
         records.source_facts(tmp_path / "missing.png")
 
 

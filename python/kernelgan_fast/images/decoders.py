@@ -8,6 +8,7 @@ give their first and full one this way.
 from __future__ import annotations
 
 import io
+import math
 import os
 from typing import Any
 
@@ -19,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from kernelgan_fast.images.limits import Refusal, check_tags
+from kernelgan_fast.images.limits import Refusal, check_memory, check_tags
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _FORMAT = 258, 259, 262, 277, 339
 _STRIPS, _TILES, _TILE_WIDTH, _TILE_HEIGHT = 273, 324, 322, 323
@@ -47,6 +48,16 @@ class Jpeg(_CheckedExif, JpegImageFile):
 
 class WebP(_CheckedExif, WebPImageFile):
     """A WebP file."""
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        head = self.fp.read(30).ljust(30, b"\0")
+        self.fp.seek(0)
+        try:
+            super()._open()
+        except OSError as error:
+            check_memory(_webp_pixels(head), error)
+            raise
 
 
 class Tiff(TiffImageFile):
@@ -106,6 +117,21 @@ class Tiff(TiffImageFile):
                 f"it claims {count:,} strips or tiles where {most * samples:,} are enough; export "
                 "it again"
             )
+
+
+def _webp_pixels(head: bytes) -> int:
+    """Width x height of a WebP file, from its first 30 bytes; 0 where they do not tell."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        sides = [int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27)]
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        sides = [(bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1]
+    elif kind == b"VP8 ":
+        sides = [int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28)]
+    else:
+        sides = [0]
+    return math.prod(sides)
 
 
 def decoder_for(head: bytes) -> type[ImageFile] | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import struct
 from typing import IO, TYPE_CHECKING
 
+import numpy as np
+
 from kernelgan_fast.errors import ImageError
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 # An 8-bit colour photo of 266 megapixels; the largest phone sensors give 200.
 MAX_BYTES = 4_000_000_000
 
+_WHILE_DECODING = 8  # bytes per pixel: two canvases of WebP, or the coefficients of a JPEG
 _FLOAT = 4  # bytes of a value of the working copy, which is RGB even of a grey photo
 _DEEP_MODES = {"I": 4, "F": 4}
 
@@ -55,6 +58,22 @@ def check_size(image: ImageFile, name: str, max_bytes: int, *, deep: bool) -> No
             f"{image.width:,} x {image.height:,} pixels, which take {gigabytes(needed)}; crop it "
             "or make it smaller (in Python, max_bytes raises the limit)"
         )
+
+
+def check_memory(pixels: int, error: Exception) -> None:
+    """Tell whether a decoder failed for lack of memory, where its error does not say so.
+
+    Args:
+        pixels: of the photo.
+        error: what the decoder raised.
+
+    Raises:
+        MemoryError: there is not as much memory left as decoders take besides their result.
+    """
+    try:
+        np.empty(_WHILE_DECODING * pixels, np.uint8)
+    except MemoryError:
+        raise MemoryError(str(error)) from error
 
 
 def check_tags(stream: IO[bytes], size: int) -> None:

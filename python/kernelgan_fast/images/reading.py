@@ -14,7 +14,7 @@ import numpy as np
 
 from kernelgan_fast.errors import ImageError, is_out_of_memory
 from kernelgan_fast.images.decoding import decode, is_deep, tiff_tags
-from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_size
+from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_memory, check_size
 from kernelgan_fast.images.metadata import ORIENTATION, Metadata, metadata_of
 from kernelgan_fast.images.opening import open_photo
 from kernelgan_fast.images.photo import ALPHA_IGNORED, GREY_REPEATED, Photo, Pixels
@@ -119,7 +119,13 @@ def _decode(stream: BinaryIO, name: str, max_bytes: int, metadata: bool) -> Pict
             "that is wanted by itself"
         )
     tiff_orientation = tiff_tags(image).get(ORIENTATION, 1)  # gone once decoded: Pillow turns TIFFs
-    decoded = decode(image, name, reopen)
+    try:
+        decoded = decode(image, name, reopen)
+    except ImageError:
+        raise
+    except Exception as error:
+        check_memory(image.width * image.height, error)
+        raise
     notes = list(decoded.notes)
     pixels, alpha = decoded.pixels, decoded.alpha
     orientation = _orientation(image)  # only now: PNGs decode to answer this
