@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import socket
 import struct
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 
 from kernelgan_fast.errors import ImageError
-from kernelgan_fast.images import read_image
+from kernelgan_fast.images import read_image, read_picture
 
 Array = NDArray[Any]
 
@@ -298,3 +300,38 @@ def test_large_photos_are_not_copied_about(tmp_path: Path) -> None:
 def test_the_writer_of_these_tests_writes_tiffs(pixels: Array) -> None:
     with Image.open(io.BytesIO(tiff(pixels))) as image:
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+@pytest.mark.parametrize("read", [read_image, read_picture])
+def test_what_is_no_file_is_refused_at_once(
+    tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket must be short
+    os.mkfifo("fifo.png")
+    Path("zero.png").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind("socket.png")
+        for name, kind in {
+            "fifo.png": "a pipe, not an image; save the photo to a file first",
+            "zero.png": "a device, not an image; save the photo to a file first",
+            "socket.png": "a socket, not an image; save the photo to a file first",
+            ".": "a folder, not an image; name a file in it",
+            "a" * 300: "it cannot be opened: File name too long",
+            "a\0b": "it cannot be opened: .*null",
+        }.items():
+            with pytest.raises(ImageError, match=kind):
+                read(name)
+
+
+def test_the_true_reason_for_an_unusual_tiff(tmp_path: Path, deep: Array) -> None:
+    bands = np.dstack([deep, deep])[:, :, :5]
+    for content, words in (
+        (tiff(bands), "a TIFF of 5 channels of 16 bits is not supported"),
+        (tiff(bands[:, :, :3].astype(np.float32), format=3), "of 3 channels of 32 floating point"),
+        (tiff(deep[:, :, :2]), "a TIFF of 2 channels of 16 bits"),
+        (tiff(bands[:, :, :3].astype(np.int16), format=2), "of 3 channels of 16 signed bits"),
+    ):
+        (tmp_path / "a.tif").write_bytes(content)
+        with pytest.raises(ImageError, match=words) as caught:
+            read_image(tmp_path / "a.tif")
+        assert "damaged" not in str(caught.value) and "a.tif: " in str(caught.value)
