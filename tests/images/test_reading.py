@@ -326,7 +326,7 @@ def test_what_is_no_file_is_refused_at_once(
 def test_the_true_reason_for_an_unusual_tiff(tmp_path: Path, deep: Array) -> None:
     bands = np.dstack([deep, deep])[:, :, :5]
     for content, words in (
-        (tiff(bands), "a TIFF of 5 channels of 16 bits is not supported"),
+        (tiff(bands), "a TIFF of 5 channels of 16 bits with photometric interpretation 2 is not"),
         (tiff(bands[:, :, :3].astype(np.float32), format=3), "of 3 channels of 32 floating point"),
         (tiff(deep[:, :, :2]), "a TIFF of 2 channels of 16 bits"),
         (tiff(bands[:, :, :3].astype(np.int16), format=2), "of 3 channels of 16 signed bits"),

@@ -79,8 +79,9 @@ class Tiff(TiffImageFile):
     def _setup(self) -> None:
         tags: Any = self.tag_v2
         bits, kinds = tags.get(_BITS, (1,)), tags.get(_FORMAT, (1,))
+        photometric = tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
         self.white_is_zero = (
-            tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
+            photometric == _WHITE_IS_ZERO
             and tags.get(_COMPRESSION) != _OLD_JPEG  # whose colours are YCbCr, whatever the tag
             and (max(bits) <= 16 or kinds == (_FLOATING,))
         )
@@ -94,8 +95,9 @@ class Tiff(TiffImageFile):
                 raise
             values = {2: "signed ", _FLOATING: "floating point "}.get(kinds[0], "")
             raise Refusal(
-                f"a TIFF of {tags.get(_SAMPLES, len(bits))} channels of {bits[0]} {values}bits is "
-                "not supported; export it as grey, RGB or RGBA of 8 or 16 bits"
+                f"a TIFF of {tags.get(_SAMPLES, len(bits))} channels of {bits[0]} {values}bits "
+                f"with photometric interpretation {photometric} is not supported; "
+                "export it as grey, RGB or RGBA of 8 or 16 bits"
             ) from error
 
     def load_prepare(self) -> None:
@@ -112,7 +114,7 @@ class Tiff(TiffImageFile):
         if _STRIPS not in tags and _TILES in tags:
             most = -(-width // tags[_TILE_WIDTH]) * -(-height // tags[_TILE_HEIGHT])
         count = len(tags.get(_STRIPS, tags.get(_TILES, ())))
-        if count > most * samples:
+        if count > max(most * samples, 1):
             raise Refusal(
                 f"it claims {count:,} strips or tiles where {most * samples:,} are enough; export "
                 "it again"

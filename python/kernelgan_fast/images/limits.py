@@ -54,9 +54,9 @@ def check_size(image: ImageFile, name: str, max_bytes: int, *, deep: bool) -> No
     needed = image.width * image.height * a_pixel
     if needed > max_bytes:
         raise ImageError(
-            f"{name}: a photo may take {gigabytes(max_bytes)} of memory, this one claims "
-            f"{image.width:,} x {image.height:,} pixels, which take {gigabytes(needed)}; crop it "
-            "or make it smaller (in Python, max_bytes raises the limit)"
+            f"{name}: a photo may take {size_in_words(max_bytes)} of memory, this one claims "
+            f"{image.width:,} x {image.height:,} pixels, which take {size_in_words(needed)}; "
+            "crop it or make it smaller (in Python, max_bytes raises the limit)"
         )
 
 
@@ -111,11 +111,14 @@ def check_tags(stream: IO[bytes], size: int) -> None:
                 waiting.append(value)
     if claimed > max(size, _MAX_TAG_BYTES):
         raise Refusal(
-            f"its tags claim {gigabytes(claimed)} of data where there are {gigabytes(size)}; "
-            "export it again without metadata"
+            f"its tags claim {size_in_words(claimed)} of data where there are "
+            f"{size_in_words(size)}; export it again without metadata"
         )
 
 
-def gigabytes(count: int) -> str:
-    """A number of bytes in words, in GB, or in MB where it is less than one."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
+def size_in_words(count: int) -> str:
+    """A number of bytes in GB, MB or bytes."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count:,} bytes"

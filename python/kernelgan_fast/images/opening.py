@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from kernelgan_fast.errors import ImageError
 from kernelgan_fast.files import advice_for_missing, special
-from kernelgan_fast.images.limits import MAX_BYTES, gigabytes
+from kernelgan_fast.images.limits import MAX_BYTES, size_in_words
 
 
 def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> BinaryIO:
@@ -42,7 +42,7 @@ def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> B
     if size > max_bytes:
         stream.close()
         raise ImageError(
-            f"{name}: the file of a photo may have {gigabytes(max_bytes)}, this one has "
-            f"{gigabytes(size)}; crop the photo (in Python, max_bytes raises the limit)"
+            f"{name}: the file of a photo may have {size_in_words(max_bytes)}, this one has "
+            f"{size_in_words(size)}; crop the photo (in Python, max_bytes raises the limit)"
         )
     return stream

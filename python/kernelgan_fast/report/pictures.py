@@ -264,11 +264,14 @@ def _is_jpeg(path: Path) -> bool:
 def _draft(path: Path, side: int) -> tuple[Image, tuple[int, int], bytes | None] | None:
     """A JPEG reduced as it is decoded; None where `read_picture` knows better, or why not."""
     from PIL import ImageOps
-    from PIL.JpegImagePlugin import JpegImageFile
+
+    from kernelgan_fast.images.decoders import Jpeg
+    from kernelgan_fast.images.limits import MAX_BYTES, check_size
 
     try:
         with path.open("rb") as stream:
-            image = JpegImageFile(stream)
+            image = Jpeg(stream)
+            check_size(image, str(path), MAX_BYTES, deep=False)
             width, height = image.size
             image.draft("RGB", (2 * side, 2 * side))
             image.load()
