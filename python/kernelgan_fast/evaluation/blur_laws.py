@@ -171,7 +171,7 @@ def centred_as_div2krk(kernel: ArrayLike, scale: int) -> NDArray[np.float64]:
 def generator(seed: int, *words: str) -> np.random.Generator:
     """A random stream of its own for every seed and every list of words."""
     digest = hashlib.sha256(
-        "\0".join((str(seed), *words)).encode("utf-8", "surrogateescape")
+        "\0".join((str(seed), *words)).encode("utf-8", "surrogatepass")
     ).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
