@@ -22,6 +22,7 @@ MAY_IMPORT = {
         "api",
         "config",
         "errors",
+        "escaping",
         "evaluation",
         "fleet",
         "kernels",
@@ -47,6 +48,7 @@ MAY_IMPORT = {
         "config",
         "crops",
         "errors",
+        "escaping",
         "evaluation",
         "export",
         "files",
@@ -72,9 +74,19 @@ MAY_IMPORT = {
         "sr",
     },
     "runtime": {"errors", "kernels", "kernels.blur_kernel"},
-    "training": {"errors", "evaluation", "files", "images", "kernels", "spectral", "sr"},
+    "training": {
+        "errors",
+        "escaping",
+        "evaluation",
+        "files",
+        "images",
+        "kernels",
+        "spectral",
+        "sr",
+    },
     "evaluation": {
         "errors",
+        "escaping",
         "files",
         "images",
         "kernels",
@@ -87,7 +99,7 @@ MAY_IMPORT = {
     "gan": {"config", "crops", "errors", "ops"},
     "recurrence": {"errors", "kernels", "kernels.blur_kernel"},
     "spectral": {"errors", "kernels", "kernels.blur_kernel"},
-    "kernels": {"config", "errors", "files", "kernels.blur_kernel", "ops"},
+    "kernels": {"config", "errors", "escaping", "files", "kernels.blur_kernel", "ops"},
     "crops": {"config", "errors", "ops"},
     "images": {"errors", "files"},
     "ops": {"_native", "errors"},
@@ -96,6 +108,7 @@ MAY_IMPORT = {
     "config": {"errors"},
     "kernels.blur_kernel": {"errors"},
     "errors": set(),
+    "escaping": set(),
 }
 
 # What each part of csrc may include of the others.
