@@ -45,7 +45,7 @@ _RGB_BY_LUMA = 1.25
 _RECOGNISED, _FEWEST_USES, _FEWEST_FREQUENCIES = 0.35, 8, 6
 _ROUNDING = math.sqrt((0.299**2 + 0.587**2 + 0.114**2) / 12)
 _QUALITIES = range(10, 97)
-_SAMPLED_BLOCKS, _MEASURED_BLOCKS = 1024, 16384
+_SAMPLED_BLOCKS, _MEASURED_BLOCKS, _GRID_SAMPLES = 1024, 16384, 1024
 
 # Blocks with the least energy in all other coefficients show the noise of one coefficient.
 _SMOOTH_SHARE, _FEWEST_BLOCKS, _MOST_COUNTED, _FEWEST_NONZERO = 0.15, 60, 4.0, 6
@@ -145,6 +145,7 @@ def _grid(plane: NDArray[np.float32]) -> tuple[int, int]:
     """Find where blocks begin: there pixels differ more from their neighbours than elsewhere."""
     offsets = []
     for turned in (plane, plane.T):
+        turned = turned[:, :: max(turned.shape[1] // _GRID_SAMPLES, 1)]
         step = np.diff(turned, axis=0)
         # What is left of a step when the slope to both sides is taken away.
         jump = np.abs(step[1:-1] - (step[:-2] + step[2:]) / 2)
