@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import ImageError
-from kernelgan_fast.runs.kernel_source import BICUBIC, Applied, bicubic
+from kernelgan_fast.runs.applied import Applied
+from kernelgan_fast.runs.kernel_source import BICUBIC, bicubic
 
 if TYPE_CHECKING:
     from kernelgan_fast.analysis import PhotoAnalysis

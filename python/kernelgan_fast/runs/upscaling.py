@@ -18,7 +18,7 @@ from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
 from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
-from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
+from kernelgan_fast.runs.kernel_source import BICUBIC, kernel_source
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import versions
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
-    from kernelgan_fast.runs.kernel_source import Applied
+    from kernelgan_fast.runs.applied import Applied, KernelSource
     from kernelgan_fast.runtime.engine import Engine
     from kernelgan_fast.sr.tiling import Enlarged
 
@@ -135,7 +135,7 @@ def upscale_settings(
     if engine is not None:
         only = {"method": method, "iterations": iterations, "weights": weights}
         model = open_engine(engine, only, precision, device, threads)
-        scale, kernels = kernels_of_engine(model, kernel, scale, noise, seed)
+        scale, kernels = kernels_of_engine(model, kernel, scale, noise)
         method, precision = model.card.method, model.card.precision
     else:
         from kernelgan_fast import sr
@@ -143,7 +143,7 @@ def upscale_settings(
         model, method = None, sr.check_method(sr.DEFAULT if method is None else method)
         scale = getattr(kernel, "scale", 2) if scale is None else scale
         # Bicubic enlargement asks for no kernel, so none is estimated for it.
-        kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale, seed=seed)
+        kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale)
         _checked_device(device)
     return UpscaleSettings(
         kernels=kernels,
@@ -193,9 +193,10 @@ def upscale(
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]. Alpha is ignored.
         scale: 2 or 4; if None the model's or the kernel's own where an engine or a `BlurKernel`
             is given, else 2.
-        kernel: a `BlurKernel`; a file or FILE:INDEX; "estimate", the photo's own by the profile
-            "default"; or "bicubic", antialiased, as most programs make photos small. It is found
-            once, on the whole photo.
+        kernel: a `BlurKernel`; a file or FILE:INDEX; a folder that `estimate` wrote, which holds
+            the kernel of this photo by its SHA-256 or its name; "estimate", the photo's own by the
+            profile "default"; or "bicubic", antialiased, as most programs make photos small. It
+            is found once, on the whole photo.
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
         engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the
@@ -271,12 +272,12 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         """The large photo."""
         return (self.folder.path / f"{name}_{self.key}.{self.settings.suffix}",)
 
-    def request(self, name: str) -> Mapping[str, object]:
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
         """What decides the large photo besides the photo."""
         settings = self.settings
         return {
             "version": versions()["kernelgan_fast"],
-            "kernel": settings.kernels.identity(name),
+            "kernel": settings.kernels.identity(photo, name),
             "scale": settings.scale,
             "method": settings.method,
             "engine": None if settings.engine is None else settings.engine.identity,
