@@ -126,12 +126,13 @@ def colours(values: Levels, most: int) -> int:
     return min(count if count >= most else len(np.unique(_codes(values))), most)
 
 
-def _codes(values: Levels) -> NDArray[np.uint32]:
+def _codes(values: Levels) -> NDArray[np.int64]:
     """Give each colour of (H, W, 3) grey levels a number."""
     red, green, blue = (
-        np.rint(values[..., channel]).astype(np.uint32).ravel() for channel in range(3)
+        np.rint(values[..., channel]).astype(np.int64).ravel() for channel in range(3)
     )
-    return red << 16 | green << 8 | blue
+    codes: NDArray[np.int64] = red << 16 | green << 8 | blue
+    return codes
 
 
 def is_interlaced(shares: tuple[float, float]) -> bool:
