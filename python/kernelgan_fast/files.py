@@ -70,7 +70,9 @@ def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
         if not stat.S_ISREG(mode):
             raise InputError(f"{name}: a pipe or a device, not a file; copy its content to a file")
         with open(name, "rb") as stream:
-            content = stream.read(largest + 1)
+            size = os.fstat(stream.fileno()).st_size
+            # Not more than is there: as many bytes are allocated as are asked for.
+            content = stream.read(min(size, largest + 1))
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except OSError as error:
