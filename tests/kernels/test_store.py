@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -37,7 +38,14 @@ def test_json_tells_all(tmp_path: Path) -> None:
     kernel = some_kernel()
     save(kernel, tmp_path / "k.json")
     document = json.loads((tmp_path / "k.json").read_text("utf-8"))
-    assert list(document) == ["scale", "convention", "provenance", "statistics", "kernel"]
+    assert list(document) == [
+        "scale",
+        "convention",
+        "provenance",
+        "expected_error",
+        "statistics",
+        "kernel",
+    ]
     assert document["kernel"] == kernel.array.tolist()
     assert document["provenance"] == dict(kernel.provenance)
     statistics = document["statistics"]
@@ -246,3 +254,12 @@ def test_reads_the_kernel_sets_of_the_field(shared: Path) -> None:
         assert load(file, scale=4).size % 2 == 1
     for file in (shared / "data" / "dev_cc0" / "gt_k_x2").glob("*.mat"):
         assert load(file, scale=2).size == 11
+
+
+@pytest.mark.parametrize("suffix", ["json", "mat"])
+def test_the_expected_error_is_kept(tmp_path: Path, suffix: str) -> None:
+    kernel = dataclasses.replace(some_kernel(), expected_error=0.125)
+    save(kernel, tmp_path / f"k.{suffix}")
+    assert load(tmp_path / f"k.{suffix}").expected_error == 0.125
+    save(some_kernel(), tmp_path / f"known.{suffix}")
+    assert load(tmp_path / f"known.{suffix}").expected_error is None

@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
     from kernelgan_fast.runs.applied import Applied, KernelSource
     from kernelgan_fast.runtime.engine import Engine
     from kernelgan_fast.sr.tiling import Enlarged
+
+# Measured on each photo.
+AUTO = "auto"
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -47,12 +51,14 @@ class Upscaled:
         kernel: that was used.
         method: that was used.
         notes: what the user should know.
+        analysis: what was measured on the photo.
     """
 
     pixels: NDArray[Any]
     kernel: BlurKernel
     method: str
     notes: tuple[str, ...] = ()
+    analysis: PhotoAnalysis | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class UpscaleSettings:
         scale: 2 or 4.
         method: one of `sr.METHODS`; of a model, its own.
         engine: a model that runs in place of the method.
-        noise: of the photos, standard deviation in grey levels of 255; None for rounding alone.
+        noise: "auto" for the noise and the compression that are measured on each photo, or a
+            standard deviation in grey levels of 255; of a model with its own, None.
         iterations: of the method, None for its own number.
         seed: of methods that draw.
         weights: a file, None for the method's own.
@@ -79,7 +86,7 @@ class UpscaleSettings:
     scale: int
     method: str
     engine: Engine | None
-    noise: float | None
+    noise: float | str | None
     iterations: int | None
     seed: int
     weights: Path | None
@@ -96,7 +103,7 @@ def upscale_settings(
     scale: int | None = None,
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -112,7 +119,9 @@ def upscale_settings(
         InputError: an option is out of range, or the kernels cannot be used.
         DeviceUnavailable: the device is not there.
     """
-    if noise is not None and not 0 <= noise <= 255:
+    if isinstance(noise, str) and noise != AUTO:
+        raise InputError(f"noise must be {AUTO} or 0 to 255 grey levels, got {noise!r}")
+    if isinstance(noise, (int, float)) and not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
     for name, value, least in (("iterations", iterations, 1), ("seed", seed, 0)):
         if value is not None and value < least:
@@ -167,7 +176,7 @@ def upscale(
     kernel: str | os.PathLike[str] | BlurKernel = "estimate",
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -191,7 +200,8 @@ def upscale(
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
         engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the
-            result smoother. None for what rounding to 8 bits leaves.
+            result smoother, 0 stands for none. By default ("auto" or None) noise and compression
+            are measured on the photo.
         iterations: of "backprojection", "tv" and "zssr", instead of their own number.
         seed: of methods that draw.
         weights: a file for "unfold" or "srmd".
@@ -211,6 +221,7 @@ def upscale(
 
     Source: the methods name theirs, in `kernelgan_fast.sr`.
     """
+    from kernelgan_fast.analysis import analyse_photo
     from kernelgan_fast.images import as_photo, read_image
 
     settings = upscale_settings(
@@ -229,10 +240,11 @@ def upscale(
     )
     is_file = isinstance(source, (str, os.PathLike))
     photo = read_image(source) if is_file else as_photo(source)  # type: ignore[arg-type]
-    applied = settings.kernels.of(photo, Path(photo.source).stem)
-    enlarged = _enlarge(photo, applied, settings, progress)
-    notes = (*photo.notes, *applied.notes, *enlarged.notes)
-    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes)
+    analysis = analyse_photo(photo)
+    applied = settings.kernels.of(photo, Path(photo.source).stem, analysis)
+    enlarged = _enlarge(photo, analysis, applied, settings, progress)
+    notes = (*photo.notes, *analysis.notes, *applied.notes, *enlarged.notes)
+    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes, analysis)
 
 
 class UpscaleRun(ScaledRun[UpscaleSettings]):
@@ -283,13 +295,15 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             ImageError: the photo cannot be used.
             InputError: the kernel or the weights cannot be used.
         """
+        from kernelgan_fast.analysis import analyse_photo
         from kernelgan_fast.images import read_picture, save_picture
         from kernelgan_fast.runs.findings import kernel_facts
 
         settings = self.settings
         picture = read_picture(photo)
-        applied = settings.kernels.of(picture.photo, name)
-        enlarged = _enlarge(picture.photo, applied, settings, report)
+        analysis = analyse_photo(picture.photo)
+        applied = settings.kernels.of(picture.photo, name, analysis)
+        enlarged = _enlarge(picture.photo, analysis, applied, settings, report)
         alpha = None if picture.alpha is None else _enlarged_alpha(picture.alpha, settings.scale)
         (file,) = self.files(name)
         facts = {
@@ -297,11 +311,13 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             "applied": applied.label,
             **applied.facts,
             "kernel": kernel_facts(applied.kernel),
+            "analysis": analysis.facts(),
+            "measured": analysis.summary(),
             "tile": enlarged.tile,
             "size_before": [picture.pixels.shape[1], picture.pixels.shape[0]],
             "size": [enlarged.pixels.shape[1], enlarged.pixels.shape[0]],
         }
-        notes = [*picture.notes, *applied.notes, *enlarged.notes]
+        notes = [*picture.notes, *analysis.notes, *applied.notes, *enlarged.notes]
 
         def save(path: Path) -> Sequence[str]:
             return save_picture(enlarged.pixels, path, picture, alpha=alpha)
@@ -311,6 +327,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
 
 def _enlarge(
     photo: Photo,
+    analysis: PhotoAnalysis,
     applied: Applied,
     settings: UpscaleSettings,
     report: Callable[[int, int], None] | None,
@@ -318,8 +335,10 @@ def _enlarge(
     import torch
 
     from kernelgan_fast import sr
-    from kernelgan_fast.sr.tiling import as_tensor, enlarge_photo
-    from kernelgan_fast.sr.upscaler import Options
+    from kernelgan_fast.sr.conditioning import condition
+    from kernelgan_fast.sr.restoration import restore
+    from kernelgan_fast.sr.tiling import as_tensor
+    from kernelgan_fast.sr.upscaler import Options, Upscaler
 
     if min(photo.pixels.shape[:2]) < _LEAST_SIDE:
         height, width = photo.pixels.shape[:2]
@@ -327,40 +346,51 @@ def _enlarge(
             f"{photo.source}: a photo to enlarge must have sides of {_LEAST_SIDE} px or more, got "
             f"{width} x {height}; give a larger one"
         )
+    conditioning = condition(
+        analysis,
+        AUTO if settings.noise is None else settings.noise,
+        kernel_error=applied.error,
+        added_noise=applied.noise,
+    )
 
     def learnt(part: float) -> None:
         if report is not None:
             report(round(100 * part), 100)
 
-    if settings.engine is not None:
-        model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
-        path, tile = settings.engine.path, settings.tile
-        return enlarge_photo(model, photo.pixels, tile=tile, progress=report, source=path)
+    def prepare(content: NDArray[Any]) -> Upscaler:
+        if settings.engine is not None:
+            return settings.engine.upscaler(
+                applied.kernel, conditioning.noise, conditioning.kernel_error
+            )
+        options = Options(
+            noise=conditioning.noise,
+            kernel_error=conditioning.kernel_error,
+            iterations=settings.iterations,
+            seed=settings.seed,
+            weights=settings.weights,
+            precision=settings.precision,
+            progress=learnt,
+        )
+        learns = settings.method in sr.LEARNING
+        whole = as_tensor(content).to(device) if learns else torch.empty(1, 3, 0, 0)
+        return sr.prepare(settings.method, applied.kernel, options, whole)
 
-    options = Options(
-        noise=settings.noise,
-        kernel_error=applied.error,
-        iterations=settings.iterations,
-        seed=settings.seed,
-        weights=settings.weights,
-        precision=settings.precision,
-        progress=learnt,
-    )
+    model = settings.engine is not None
+    device = torch.device("cpu" if model else settings.device)
+    source = str(settings.weights or f"the method {settings.method}")
     before = torch.get_num_threads()
-    if settings.threads is not None:
+    if settings.threads is not None and not model:
         torch.set_num_threads(settings.threads)
     try:
-        device = torch.device(settings.device)
-        learns = settings.method in sr.LEARNING
-        whole = as_tensor(photo.pixels).to(device) if learns else torch.empty(1, 3, 0, 0)
-        upscaler = sr.prepare(settings.method, applied.kernel, options, whole)
-        return enlarge_photo(
-            upscaler,
+        return restore(
             photo.pixels,
+            analysis,
+            applied.kernel,
+            prepare,
             tile=settings.tile,
             device=device,
             progress=report,
-            source=str(settings.weights or f"the method {settings.method}"),
+            source=source if settings.engine is None else settings.engine.path,
         )
     finally:
         torch.set_num_threads(before)
