@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,19 +69,24 @@ class Found:
 
     Attributes:
         path: where it is.
-        changed: whether its content is no longer what was estimated.
+        same: whether its content is what was estimated.
     """
 
     path: Path
-    changed: bool
+    same: bool
 
 
-def find_photo(source: str, sha256: str | None, folders: Sequence[Path]) -> Found | None:
+def find_photo(
+    source: str, sha256: str | None, size: int | None, folders: Sequence[Path]
+) -> Found | None:
     """Look for a photo where the record says it was, then by its file name in folders.
+
+    Only regular files count: the path in a record may lead anywhere.
 
     Args:
         source: the path as recorded.
-        sha256: of the photo; a file that has it is preferred.
+        sha256: of the photo, None if the record does not say it; a file that has it is preferred.
+        size: bytes of the photo, likewise; a file of another size is not read.
         folders: where to look besides.
 
     Returns:
@@ -92,13 +98,17 @@ def find_photo(source: str, sha256: str | None, folders: Sequence[Path]) -> Foun
     first = None
     there = [folder / part for folder in folders for part in (name, source)]
     for path in (Path(source), *there):
-        try:
-            facts = source_facts(path)
-        except ImageError:
+        if not os.path.isfile(path):
             continue
-        if sha256 is None or facts.sha256 == sha256:
-            return Found(path, changed=False)
-        first = first or Found(path, changed=True)
+        try:
+            if not path.is_file():
+                continue
+            same = size in (None, path.stat().st_size) and source_facts(path).sha256 == sha256
+        except (ImageError, OSError, ValueError):  # ValueError of what cannot be a file name
+            continue
+        if same:
+            return Found(path, same=True)
+        first = first or Found(path, same=False)
     return first
 
 
@@ -184,6 +194,8 @@ def before_and_after(photo: Path, opened: Opened, enlarged: Enlarged, side: int)
     """
     from PIL.Image import Resampling
 
+    if not enlarged.file.is_file():
+        raise ImageError(f"{enlarged.file}: no such file; upscale it again")
     scale = enlarged.scale
     low, size, profile = _decoded(photo, None)
     large, large_size, large_profile = _decoded(enlarged.file, None)
@@ -261,11 +273,14 @@ def _is_jpeg(path: Path) -> bool:
 def _draft(path: Path, side: int) -> tuple[Image, tuple[int, int], bytes | None] | None:
     """A JPEG reduced as it is decoded; None where `read_picture` knows better, or why not."""
     from PIL import ImageOps
-    from PIL.JpegImagePlugin import JpegImageFile
+
+    from kernelgan_fast.images.decoders import Jpeg
+    from kernelgan_fast.images.limits import MAX_BYTES, check_size
 
     try:
         with path.open("rb") as stream:
-            image = JpegImageFile(stream)
+            image = Jpeg(stream)
+            check_size(image, str(path), MAX_BYTES, deep=False)
             width, height = image.size
             image.draft("RGB", (2 * side, 2 * side))
             image.load()
