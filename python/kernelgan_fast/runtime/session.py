@@ -16,6 +16,7 @@ from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
 from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
+from kernelgan_fast.runtime.threads import session_threads
 
 # Names of ours and of ONNX Runtime.
 PROVIDERS = {
@@ -65,7 +66,7 @@ class Session:
             raise DeviceUnavailable(_absent(device))
         options = runtime.SessionOptions()
         options.log_severity_level = _FATAL  # what goes wrong is told by exceptions
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = session_threads(threads)
         chosen: Any = PROVIDERS[provider]
         if provider != "cpu":
             chosen = (chosen, {"device_id": str(number)})
