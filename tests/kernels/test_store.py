@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import dataclasses
 import json
 import os
 import time
@@ -37,7 +38,14 @@ def test_json_tells_all(tmp_path: Path) -> None:
     kernel = some_kernel()
     save(kernel, tmp_path / "k.json")
     document = json.loads((tmp_path / "k.json").read_text("utf-8"))
-    assert list(document) == ["scale", "convention", "provenance", "statistics", "kernel"]
+    assert list(document) == [
+        "scale",
+        "convention",
+        "provenance",
+        "expected_error",
+        "statistics",
+        "kernel",
+    ]
     assert document["kernel"] == kernel.array.tolist()
     assert document["provenance"] == dict(kernel.provenance)
     statistics = document["statistics"]
@@ -392,3 +400,12 @@ def test_strange_json_names_the_file(tmp_path: Path, document: str) -> None:
     with pytest.raises(InputError, match=r"k\.json: ") as caught:
         load(tmp_path / "k.json")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("suffix", ["json", "mat"])
+def test_the_expected_error_is_kept(tmp_path: Path, suffix: str) -> None:
+    kernel = dataclasses.replace(some_kernel(), expected_error=0.125)
+    save(kernel, tmp_path / f"k.{suffix}")
+    assert load(tmp_path / f"k.{suffix}").expected_error == 0.125
+    save(some_kernel(), tmp_path / f"known.{suffix}")
+    assert load(tmp_path / f"known.{suffix}").expected_error is None

@@ -31,8 +31,8 @@ COMB_SHARE, _COMB_EXCESS = 0.04, 5.0
 _NEUTRAL = 1.0
 
 # A sky: most pixels lie within a narrow band about a dark median, hardly any below it.
-_SKY_SHARE, _SKY_BAND, _SKY_BRIGHTEST = 0.8, 5.0, 0.4
-_SKY_BELOW, _SKY_PEAK = 0.002, 8.0
+_SKY_SHARE, _SKY_BAND, _SKY_BRIGHTEST = 0.9, 5.0, 0.4
+_SKY_BELOW, _SKY_PEAK = 0.002, 25.0
 
 
 class Frame(NamedTuple):

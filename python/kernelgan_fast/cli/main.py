@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import kernelgan_fast
 from kernelgan_fast.cli import (
+    analyse,
     completion,
     degrade,
     downscale,
@@ -148,7 +149,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     )
     parsers: dict[str, Parser] = {}
     for module in (
-        *(estimate, report, upscale, downscale, degrade),
+        *(estimate, report, upscale, downscale, analyse, degrade),
         *(evaluate, export, info, completion),
     ):
         name = module.__name__.rpartition(".")[2]

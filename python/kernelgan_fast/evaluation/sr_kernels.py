@@ -38,6 +38,7 @@ class GivenKernel:
         seconds: that its estimate took, if it was made now.
         noise: grey levels that the choice of the kernel adds to the photo's noise.
         estimate: the most accurate kernel, whose error is reported; None if it is `kernel`.
+        exact: whether the LR photo was made with it.
     """
 
     kernel: BlurKernel
@@ -45,6 +46,7 @@ class GivenKernel:
     seconds: float | None = None
     noise: float = 0.0
     estimate: BlurKernel | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def applied_kernel(photo: SrPhoto, scale: int) -> BlurKernel:
 
 
 def _true(photo: SrPhoto, scale: int) -> GivenKernel:
-    return GivenKernel(applied_kernel(photo, scale))
+    return GivenKernel(applied_kernel(photo, scale), exact=True)
 
 
 def _selected(photo: SrPhoto, scale: int) -> GivenKernel:

@@ -94,6 +94,7 @@ def make_record(
         "expected_error": _numbers(estimate.expected_error),
         "spread": estimate.spread,
         "warnings": list(diagnostics.warnings),
+        "analysis": diagnostics.analysis,
         "spectrum": diagnostics.spectrum,
         **_of_the_method(estimate),
         "similar_at": list(diagnostics.similar_at),

@@ -29,7 +29,8 @@ def estimate_content(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Spect
     from kernelgan_fast.spectral import estimate_spectral
 
     content = stretched(analysis.frame.inside(photo.pixels), analysis.white)
-    return estimate_spectral(np.ascontiguousarray(content), scale=scale)
+    content = np.ascontiguousarray(content)
+    return estimate_spectral(content, scale=scale, ignored=analysis.overlay)
 
 
 def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
+    from kernelgan_fast.images.picture import Picture
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
     from kernelgan_fast.runs.applied import Applied, KernelSource
     from kernelgan_fast.runtime.engine import Engine
@@ -304,7 +305,11 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         analysis = analyse_photo(picture.photo)
         applied = settings.kernels.of(picture.photo, name, analysis)
         enlarged = _enlarge(picture.photo, analysis, applied, settings, report)
-        alpha = None if picture.alpha is None else _enlarged_alpha(picture.alpha, settings.scale)
+        alpha = None
+        if picture.alpha is not None:
+            alpha = _enlarged_alpha(picture.alpha, settings.scale)
+            if analysis.bicubic_only:
+                enlarged = replace(enlarged, pixels=_premultiplied(picture, alpha, settings.scale))
         (file,) = self.files(name)
         facts = {
             "method": settings.method,
@@ -387,6 +392,7 @@ def _enlarge(
             analysis,
             applied.kernel,
             prepare,
+            exact=applied.error == 0 and applied.label != BICUBIC and not model,
             tile=settings.tile,
             device=device,
             progress=report,
@@ -399,14 +405,42 @@ def _enlarge(
 def _enlarged_alpha(alpha: NDArray[Any], scale: int) -> NDArray[Any]:
     """Enlarge transparency bicubically: it was drawn, and no lens has blurred it."""
     import numpy as np
+
+    full = 255 if alpha.dtype == np.uint8 else 1
+    large = _bicubic_plane(alpha.astype(np.float32), scale).clip(0, full)
+    return np.rint(large).astype(np.uint8) if full == 255 else large
+
+
+def _premultiplied(picture: Picture, alpha: NDArray[Any], scale: int) -> NDArray[Any]:
+    """Enlarge colours bicubically by their alpha, so that what is hidden does not bleed out.
+
+    Args:
+        picture: with alpha.
+        alpha: its alpha, enlarged bicubically.
+        scale: 2 or 4.
+    """
+    import numpy as np
+
+    assert picture.alpha is not None
+    full = np.float32(255 if picture.pixels.dtype == np.uint8 else 1)
+    weight = picture.alpha.astype(np.float32)[:, :, None] / full
+    planes = picture.pixels.astype(np.float32) * weight
+    large = np.stack([_bicubic_plane(planes[:, :, c], scale) for c in range(3)], axis=2)
+    opaque = alpha.astype(np.float32)[:, :, None] / full
+    colours = np.clip(large / np.maximum(opaque, 1 / 255), 0, full)
+    if full == 255:
+        return np.rint(colours).astype(np.uint8)
+    deep: NDArray[Any] = colours.astype(np.float32)
+    return deep
+
+
+def _bicubic_plane(plane: NDArray[Any], scale: int) -> NDArray[Any]:
     import torch
 
     from kernelgan_fast.sr.bicubic import enlarge
 
-    full = 255 if alpha.dtype == np.uint8 else 1
-    planes = torch.from_numpy(alpha.astype(np.float32))[None, None]
-    large = enlarge(planes, scale)[0, 0].clamp(0, full).numpy()
-    return np.rint(large).astype(np.uint8) if full == 255 else large
+    large: NDArray[Any] = enlarge(torch.from_numpy(plane)[None, None], scale)[0, 0].numpy()
+    return large
 
 
 def _checked_device(name: str) -> torch.device:
