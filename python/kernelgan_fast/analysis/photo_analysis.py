@@ -149,6 +149,9 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
         noise = measure_noise(inside)
     if drawn:
         noise = Noise((0.0, 0.0, 0.0), 0.0, 0.0)
+    combs = content.comb_shares(judged)
+    # Blocks of JPEG and patterns of single pixels have the rhythm of an enlargement.
+    rhythmic = drawn or compression is not None or min(combs) > content.COMB_SHARE
     return PhotoAnalysis(
         noise,
         compression,
@@ -158,18 +161,11 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
         drawn,
         # Deep data are counted in 256 levels, where faint detail has few colours.
         quantised=photo.pixels.dtype == np.uint8 and content.is_quantised(judged),
-        interlaced=not drawn and content.is_interlaced(judged),
-        enlarged=_enlarged(judged, drawn or compression is not None),
+        interlaced=not drawn and content.is_interlaced(combs),
+        enlarged=None if rhythmic else earlier_enlargement(judged.mean(axis=2)),
         overlay=None if drawn else find_overlay(levels(inside).mean(axis=2)),
         night_sky=content.is_night_sky(judged),
     )
-
-
-def _enlarged(judged: NDArray[np.float32], ambiguous: bool) -> float | None:
-    # Blocks of JPEG and patterns of single pixels have the rhythm of an enlargement.
-    if ambiguous or min(content.comb_shares(judged)) > content.COMB_SHARE:
-        return None
-    return earlier_enlargement(judged.mean(axis=2))
 
 
 def effective_white(pixels: NDArray[Any]) -> float:

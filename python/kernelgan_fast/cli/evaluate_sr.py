@@ -207,10 +207,11 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
 def _selected(test: SrSet, *, quiet: bool) -> Kernels:
     """Select the kernels of all photos as `upscale` does it."""
     from kernelgan_fast.evaluation.sr_kernels import SELECTED, selected_kernels
+    from kernelgan_fast.runs.selecting import given_kernel
 
     with _reporter(quiet) as reporter:
         reporter.say(f"estimating kernels: {SELECTED}")
-        return selected_kernels(test)
+        return selected_kernels(test, given_kernel)
 
 
 def _estimated(name: str, test: SrSet, *, quiet: bool) -> Kernels:

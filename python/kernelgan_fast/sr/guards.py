@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.sr.bicubic import enlarge
+from kernelgan_fast.sr.bicubic import Bicubic, enlarge
 from kernelgan_fast.sr.border import border_window, extend
 from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.upscaler import Upscaler
@@ -27,7 +27,8 @@ _BACKGROUND = 0.85
 # Colours may leave the range of the neighbouring LR pixels by this part of it.
 _CHROMA_MARGIN = 0.5
 
-_CONTEXT = 8
+# What means are taken from: the window of each LR pixel that their enlargement reads.
+_CONTEXT = _REACH + Bicubic.context
 
 # Data steps of a drawing with a known kernel, and LR px at the border in which they fade out.
 _STEPS, _TAU, _MARGIN = 5, 1e-3, 16
