@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from patience import PATIENCE
 
 from kernelgan_fast import files
 from kernelgan_fast.errors import InputError, OutputError
@@ -268,7 +269,7 @@ def test_what_a_running_process_writes_is_kept(tmp_path: Path) -> None:
     with writer(tmp_path / "a.bin") as process:
         remove_leftovers(tmp_path)
         assert len(os.listdir(tmp_path)) == 1
-        process.communicate("go on\n", timeout=60)
+        process.communicate("go on\n", timeout=PATIENCE)
     assert process.returncode == 0
     assert (tmp_path / "a.bin").read_bytes() == b"half"
     assert os.listdir(tmp_path) == ["a.bin"]
