@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -168,33 +167,24 @@ void set_num_threads(int count) {
 
 int num_threads() { return state->threads; }
 
-int startable_threads(int wanted) {
-  std::mutex mutex;
-  std::condition_variable wake;
-  bool over = false;
-  const auto wait = [&] {
-    // The C library takes address space for the first allocation of a thread, and keeps it for the
-    // next one.
-    void* volatile memory = std::malloc(1);
-    std::free(memory);
-    std::unique_lock<std::mutex> lock(mutex);
-    wake.wait(lock, [&] { return over; });
-  };
-  std::vector<std::thread> started;
-  const size_t asked = wanted > 1 ? wanted - 1 + wanted / 4 : 0;
-  try {
-    started.reserve(asked);
-    while (started.size() < asked) started.emplace_back(wait);
-  } catch (const std::exception&) {  // std::system_error or std::bad_alloc
-    wanted = 1 + static_cast<int>(started.size() / 2);
-  }
+int startable_threads(int wished) {
+  std::mutex counted;  // held until the last thread has started, so that all exist at once
+  std::vector<std::thread> threads;
+  bool all = true;
   {
-    std::lock_guard<std::mutex> lock(mutex);
-    over = true;
+    const std::lock_guard<std::mutex> lock(counted);
+    try {
+      threads.reserve(wished);
+      while (static_cast<int>(threads.size()) < wished) {
+        threads.emplace_back([&] { const std::lock_guard<std::mutex> wait(counted); });
+      }
+    } catch (const std::exception&) {
+      all = false;
+    }
   }
-  wake.notify_all();
-  for (std::thread& thread : started) thread.join();
-  return wanted;
+  for (std::thread& thread : threads) thread.join();
+  const int given = static_cast<int>(threads.size());
+  return all ? given : given / 2;
 }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {

@@ -15,10 +15,9 @@ namespace kgf {
 void set_num_threads(int count);
 int num_threads();
 
-// How many of `wanted` threads, the caller included, can be started at this moment, found by starting
-// and ending them and a quarter more. Where the system refuses one, about half of those that it gave.
-// For libraries that wait for ever where they are refused a thread.
-int startable_threads(int wanted);
+// How many of `wished` threads could be started now beside those that there are: all, or half of those
+// that the system gave, as for parallel_for. For libraries that cannot do with fewer than they were told.
+int startable_threads(int wished);
 
 // Where a thread begins in its share of the tasks. A pass that reads what an earlier one wrote goes
 // through it from the end, where the caches still hold it.

@@ -183,12 +183,12 @@ class OrtModel final : public Session {
     });
   }
 
-  // ONNX Runtime waits for ever where the system refuses it a thread.
+  // ONNX Runtime waits for ever where one of its threads cannot be started, so it gets fewer there.
   static int threads_of(const Settings& settings) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
-    const int wanted = settings.threads > 0 ? settings.threads : std::clamp(cores, 1, 1024);
-    const int given = startable_threads(wanted);
-    return given < wanted ? given : settings.threads;
+    const int wished = settings.threads > 0 ? settings.threads : std::max(cores, 1);
+    const int given = 1 + startable_threads(wished - 1);
+    return given < wished ? given : settings.threads;
   }
 
   // Here, other than in Python, a provider that cannot start is an error.

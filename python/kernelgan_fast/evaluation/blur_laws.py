@@ -50,11 +50,13 @@ class TrueKernel:
             kernels from files that lost a little in being centred (see `centred_as_div2krk`).
         parameters: what was drawn or read, ready for JSON.
         notes: what a user should know about it.
+        expected_error: relative L2 error of an estimate from a file; None if it is not known.
     """
 
     array: NDArray[np.float64]
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    expected_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
         InputError: it cannot be read as a kernel of this scale.
     """
     name, index = os.fspath(path), None
-    indexed = re.fullmatch(r"(.+):(\d+)", name)
+    indexed = re.fullmatch(r"(.+):(\d+)", name, re.DOTALL)
     if indexed and not Path(name).exists():
         name, index = indexed[1], int(indexed[2])
     stored = store.load(name, scale=scale, index=index)
@@ -139,7 +141,8 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
             f"{Path(name).name} lies before its middle as kernels stored for convolution do: if "
             "it is one, turn it with kernelgan_fast.kernels.flip first"
         )
-    return TrueKernel(array, {"file": Path(name).name, "index": index or 0}, tuple(notes))
+    parameters: dict[str, float | str] = {"file": Path(name).name, "index": index or 0}
+    return TrueKernel(array, parameters, tuple(notes), stored.expected_error)
 
 
 def _looks_flipped(kernel: NDArray[np.float64], scale: int) -> bool:
@@ -167,7 +170,9 @@ def centred_as_div2krk(kernel: ArrayLike, scale: int) -> NDArray[np.float64]:
 
 def generator(seed: int, *words: str) -> np.random.Generator:
     """A random stream of its own for every seed and every list of words."""
-    digest = hashlib.sha256("\0".join((str(seed), *words)).encode()).digest()
+    digest = hashlib.sha256(
+        "\0".join((str(seed), *words)).encode("utf-8", "surrogatepass")
+    ).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
 

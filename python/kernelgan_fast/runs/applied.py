@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.evaluation.blur_laws import TrueKernel
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -24,6 +25,8 @@ class Applied:
         facts: where it is from, ready for JSON.
         notes: what a user should know of it.
         error: relative L2 error that it may have, 0 for one that was given.
+        noise: grey levels that the choice of the kernel adds (in squares) to the photo's noise.
+        estimate: the most accurate kernel, where another one was selected from it.
     """
 
     kernel: BlurKernel
@@ -31,6 +34,16 @@ class Applied:
     facts: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     error: float = 0.0
+    noise: float = 0.0
+    estimate: BlurKernel | None = None
+
+
+class KernelOf(Protocol):
+    """Gives the kernel of a photo; see `KernelSource.of`."""
+
+    def __call__(
+        self, photo: Photo, name: str, analysis: PhotoAnalysis | None = None
+    ) -> Applied: ...
 
 
 @dataclass(frozen=True)
@@ -39,15 +52,15 @@ class KernelSource:
 
     Attributes:
         label: in a few words, for the user.
-        of: gives the kernel of a photo, by the photo and the name its files get; its errors are
-            `InputError`, and `TrainingDiverged` where it is estimated.
+        of: gives the kernel of a photo, by the photo and the name its files get, and for
+            enlarging by its analysis too; its errors are `InputError`.
         identity: tells, by the photo's file and that name, what kernel it will be, or None if
             there is none; ready for JSON. The same photo and the same identity mean the same
             kernel.
     """
 
     label: str
-    of: Callable[[Photo, str], Applied]
+    of: KernelOf
     identity: Callable[[Path, str], object]
 
 
@@ -60,14 +73,22 @@ def from_file(path: str, scale: int) -> Applied:
     from kernelgan_fast.evaluation import blur_laws
 
     stored = blur_laws.from_file(path, scale)
-    return Applied(normalised(stored, scale), Path(path).name, stored.parameters, stored.notes)
+    kernel = normalised(stored, scale)
+    error = kernel.expected_error
+    facts = {**stored.parameters, **({} if error is None else {"expected_error": error})}
+    return Applied(kernel, Path(path).name, facts, stored.notes, error or 0.0)
 
 
 def normalised(kernel: TrueKernel, scale: int) -> BlurKernel:
     """Make a kernel sum to 1: what was lost in centring would make the photo darker."""
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-    return BlurKernel(kernel.array / kernel.array.sum(), scale, provenance=kernel.parameters)
+    return BlurKernel(
+        kernel.array / kernel.array.sum(),
+        scale,
+        provenance=kernel.parameters,
+        expected_error=kernel.expected_error,
+    )
 
 
 def content(kernel: BlurKernel) -> str:

@@ -51,7 +51,7 @@ def kernels_of_engine(
     engine: Engine,
     kernel: str | os.PathLike[str] | BlurKernel,
     scale: int | None,
-    noise: float | None,
+    noise: float | str | None,
 ) -> tuple[int, KernelSource]:
     """Find the scale and the kernels that photos are enlarged with.
 
@@ -81,6 +81,8 @@ def kernels_of_engine(
 
     built_in = Applied(BlurKernel(card.kernel, card.scale), "the model's kernel")
     source = KernelSource(
-        built_in.label, lambda photo, name: built_in, lambda photo, name: engine.identity
+        built_in.label,
+        lambda photo, name, analysis=None: built_in,
+        lambda photo, name: engine.identity,
     )
     return card.scale, source

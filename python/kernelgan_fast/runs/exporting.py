@@ -89,6 +89,7 @@ def export_model(
         size=size,
         scale=scale,
         noise=noise,
+        kernel_error=0.0 if applied is None or size is not None else applied.error,
         weights_file=weights,
         photo=None if read is None else read.pixels,
         iterations=iterations,

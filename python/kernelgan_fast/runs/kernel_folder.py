@@ -19,6 +19,7 @@ from kernelgan_fast.runs import records, schema
 from kernelgan_fast.runs.applied import Applied, KernelSource, content, from_file
 
 if TYPE_CHECKING:
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
 
 # Of files that differ in suffix alone the first of these is read; ours hold the same kernel.
@@ -61,7 +62,7 @@ def photo_kernels(folder: Path, scale: int, advice: str) -> KernelSource:
     """
     kernels = _Kernels(folder, scale, advice)
 
-    def of(photo: Photo, name: str) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
         return kernels.of(Path(photo.source))
 
     def identity(photo: Path, name: str) -> object:
@@ -101,7 +102,7 @@ def kernel_pool(folder: Path, scale: int, seed: int) -> KernelSource:
     contents = {name: content(applied.kernel) for name, applied in pool.items()}
     return KernelSource(
         f"a pool of {len(pool)} {noun}",
-        lambda photo, name: pool[drawn(name)],
+        lambda photo, name, analysis=None: pool[drawn(name)],
         lambda photo, name: contents[drawn(name)],
     )
 
@@ -122,12 +123,12 @@ class _Kernels:
     def of(self, photo: Path) -> Applied:
         stored = self._find(photo)
         applied = from_file(str(stored.path), self._scale)
-        error = stored.expected_error
+        error = applied.error if stored.expected_error is None else stored.expected_error
         return replace(
             applied,
-            facts={**applied.facts, "expected_error": error},
+            facts={**applied.facts, "expected_error": error or None},
             notes=(*applied.notes, *stored.notes),
-            error=error or 0.0,
+            error=error,
         )
 
     def _find(self, photo: Path) -> _Stored:

@@ -11,6 +11,7 @@ from kernelgan_fast.runs.applied import Applied, KernelSource, content, from_fil
 from kernelgan_fast.runs.kernel_folder import SUFFIXES, photo_kernels
 
 if TYPE_CHECKING:
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
@@ -45,12 +46,12 @@ def kernel_source(
                 f"the kernel is for scale {kernel.scale}, got scale {scale}; give "
                 f"scale={kernel.scale} or another kernel"
             )
-        return _one(Applied(kernel, "a kernel"))
+        return _one(Applied(kernel, "a kernel", error=kernel.expected_error or 0.0))
     name = os.fspath(kernel)
     if name == ESTIMATE:
         return _estimated(scale)
     if name == BICUBIC:
-        return _one(_bicubic(scale))
+        return _one(bicubic(scale))
     if Path(name).is_dir():
         return photo_kernels(Path(name), scale, advice)
     if not Path(name).exists() and Path(name.partition(":")[0]).suffix.lower() not in SUFFIXES:
@@ -79,15 +80,18 @@ def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> Applied:
             f"one kernel for all photos is wanted, got {name}; give a file (.mat .npy .json) or "
             "bicubic"
         )
-    return _bicubic(scale) if name == BICUBIC else from_file(name, scale)
+    return bicubic(scale) if name == BICUBIC else from_file(name, scale)
 
 
 def _one(applied: Applied) -> KernelSource:
     array = content(applied.kernel)
-    return KernelSource(applied.label, lambda photo, name: applied, lambda photo, name: array)
+    return KernelSource(
+        applied.label, lambda photo, name, analysis=None: applied, lambda photo, name: array
+    )
 
 
-def _bicubic(scale: int) -> Applied:
+def bicubic(scale: int) -> Applied:
+    """Give the antialiased bicubic kernel."""
     from kernelgan_fast.evaluation import blur_laws
 
     return Applied(normalised(blur_laws.draw(BICUBIC, scale, seed=0, name=""), scale), BICUBIC)
@@ -100,7 +104,11 @@ def _estimated(scale: int) -> KernelSource:
     settings = make_settings(scale=scale, device="cpu")
     request = {"estimate": records.request(settings)}
 
-    def of(photo: Photo, name: str) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
+        if analysis is not None:
+            from kernelgan_fast.runs.selecting import kernel_for
+
+            return kernel_for(photo, analysis, scale)
         # Late: it loads what estimates need.
         from kernelgan_fast.runs.batch import finish, prepare, train_batch
         from kernelgan_fast.runs.devices import Choice

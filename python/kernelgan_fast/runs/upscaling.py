@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
+from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from kernelgan_fast.images import Photo
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
-    from kernelgan_fast.runs.applied import Applied, KernelSource
+    from kernelgan_fast.runs.applied import KernelSource
     from kernelgan_fast.runtime.engine import Engine
-    from kernelgan_fast.sr.tiling import Enlarged
+
+# Noise and compression are measured on each photo; the same word as in `sr.conditioning`.
+AUTO = "auto"
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-
-_LEAST_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,14 @@ class Upscaled:
         kernel: that was used.
         method: that was used.
         notes: what the user should know.
+        analysis: what was measured on the photo.
     """
 
     pixels: NDArray[Any]
     kernel: BlurKernel
     method: str
     notes: tuple[str, ...] = ()
+    analysis: PhotoAnalysis | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class UpscaleSettings:
         scale: 2 or 4.
         method: one of `sr.METHODS`; of a model, its own.
         engine: a model that runs in place of the method.
-        noise: of the photos, standard deviation in grey levels of 255; None for rounding alone.
+        noise: "auto" for the noise and the compression that are measured on each photo, or a
+            standard deviation in grey levels of 255; of a model with its own, None.
         iterations: of the method, None for its own number.
         seed: of methods that draw.
         weights: a file, None for the method's own.
@@ -79,7 +82,7 @@ class UpscaleSettings:
     scale: int
     method: str
     engine: Engine | None
-    noise: float | None
+    noise: float | str | None
     iterations: int | None
     seed: int
     weights: Path | None
@@ -96,7 +99,7 @@ def upscale_settings(
     scale: int | None = None,
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -112,7 +115,9 @@ def upscale_settings(
         InputError: an option is out of range, or the kernels cannot be used.
         DeviceUnavailable: the device is not there.
     """
-    if noise is not None and not 0 <= noise <= 255:
+    if isinstance(noise, str) and noise != AUTO:
+        raise InputError(f"noise must be {AUTO} or 0 to 255 grey levels, got {noise!r}")
+    if isinstance(noise, (int, float)) and not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
     for name, value, least in (("iterations", iterations, 1), ("seed", seed, 0)):
         if value is not None and value < least:
@@ -127,11 +132,13 @@ def upscale_settings(
         only = {"method": method, "iterations": iterations, "weights": weights}
         model = open_engine(engine, only, precision, device, threads)
         scale, kernels = kernels_of_engine(model, kernel, scale, noise)
+        takes_noise = model.card.kernel is None
         method, precision = model.card.method, model.card.precision
     else:
         from kernelgan_fast import sr
 
-        model, method = None, sr.check_method(sr.DEFAULT if method is None else method)
+        model, takes_noise = None, True
+        method = sr.check_method(sr.DEFAULT if method is None else method)
         scale = getattr(kernel, "scale", 2) if scale is None else scale
         # Bicubic enlargement asks for no kernel, so none is estimated for it.
         kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale)
@@ -141,7 +148,7 @@ def upscale_settings(
         scale=scale,
         method=method,
         engine=model,
-        noise=noise,
+        noise=AUTO if noise is None and takes_noise else noise,
         iterations=iterations,
         seed=seed,
         weights=None if weights is None else Path(weights),
@@ -167,7 +174,7 @@ def upscale(
     kernel: str | os.PathLike[str] | BlurKernel = "estimate",
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -191,7 +198,8 @@ def upscale(
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
         engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the
-            result smoother. None for what rounding to 8 bits leaves.
+            result smoother, 0 stands for none. By default ("auto" or None) noise and compression
+            are measured on the photo.
         iterations: of "backprojection", "tv" and "zssr", instead of their own number.
         seed: of methods that draw.
         weights: a file for "unfold" or "srmd".
@@ -211,7 +219,9 @@ def upscale(
 
     Source: the methods name theirs, in `kernelgan_fast.sr`.
     """
+    from kernelgan_fast.analysis import analyse_photo
     from kernelgan_fast.images import as_photo, read_image
+    from kernelgan_fast.runs.enlarging import enlarged
 
     settings = upscale_settings(
         kernel=kernel,
@@ -229,10 +239,11 @@ def upscale(
     )
     is_file = isinstance(source, (str, os.PathLike))
     photo = read_image(source) if is_file else as_photo(source)  # type: ignore[arg-type]
-    applied = settings.kernels.of(photo, Path(photo.source).stem)
-    enlarged = _enlarge(photo, applied, settings, progress)
-    notes = (*photo.notes, *applied.notes, *enlarged.notes)
-    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes)
+    analysis = analyse_photo(photo)
+    applied = settings.kernels.of(photo, Path(photo.source).stem, analysis)
+    large = enlarged(photo, analysis, applied, settings, progress)
+    notes = (*photo.notes, *analysis.notes, *applied.notes, *large.notes)
+    return Upscaled(large.pixels, applied.kernel, settings.method, notes, analysis)
 
 
 class UpscaleRun(ScaledRun[UpscaleSettings]):
@@ -251,6 +262,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         "method": schema.text,
         "applied": schema.text,
         "kernel": schema.KERNEL_FACTS,
+        "analysis": schema.mapping,
         "tile": schema.whole,
         "size_before": schema.SIZE,
         "size": schema.SIZE,
@@ -283,100 +295,40 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             ImageError: the photo cannot be used.
             InputError: the kernel or the weights cannot be used.
         """
+        from kernelgan_fast.analysis import analyse_photo
         from kernelgan_fast.images import read_picture, save_picture
+        from kernelgan_fast.runs.enlarging import enlarged, enlarged_alpha, premultiplied
         from kernelgan_fast.runs.findings import kernel_facts
 
         settings = self.settings
         picture = read_picture(photo)
-        applied = settings.kernels.of(picture.photo, name)
-        enlarged = _enlarge(picture.photo, applied, settings, report)
-        alpha = None if picture.alpha is None else _enlarged_alpha(picture.alpha, settings.scale)
+        analysis = analyse_photo(picture.photo)
+        applied = settings.kernels.of(picture.photo, name, analysis)
+        large = enlarged(picture.photo, analysis, applied, settings, report)
+        alpha = None
+        if picture.alpha is not None:
+            alpha = enlarged_alpha(picture.alpha, settings.scale)
+            if analysis.bicubic_only:
+                pixels = premultiplied(picture.pixels, picture.alpha, alpha, settings.scale)
+                large = replace(large, pixels=pixels)
         (file,) = self.files(name)
         facts = {
             "method": settings.method,
             "applied": applied.label,
             **applied.facts,
             "kernel": kernel_facts(applied.kernel),
-            "tile": enlarged.tile,
+            "analysis": analysis.facts(),
+            "measured": analysis.summary(),
+            "tile": large.tile,
             "size_before": [picture.pixels.shape[1], picture.pixels.shape[0]],
-            "size": [enlarged.pixels.shape[1], enlarged.pixels.shape[0]],
+            "size": [large.pixels.shape[1], large.pixels.shape[0]],
         }
-        notes = [*picture.notes, *applied.notes, *enlarged.notes]
+        notes = [*picture.notes, *analysis.notes, *applied.notes, *large.notes]
 
         def save(path: Path) -> Sequence[str]:
-            return save_picture(enlarged.pixels, path, picture, alpha=alpha)
+            return save_picture(large.pixels, path, picture, alpha=alpha)
 
         return Made({file: save}, facts, notes)
-
-
-def _enlarge(
-    photo: Photo,
-    applied: Applied,
-    settings: UpscaleSettings,
-    report: Callable[[int, int], None] | None,
-) -> Enlarged:
-    import torch
-
-    from kernelgan_fast import sr
-    from kernelgan_fast.sr.tiling import as_tensor, enlarge_photo
-    from kernelgan_fast.sr.upscaler import Options
-
-    if min(photo.pixels.shape[:2]) < _LEAST_SIDE:
-        height, width = photo.pixels.shape[:2]
-        raise ImageError(
-            f"{photo.source}: a photo to enlarge must have sides of {_LEAST_SIDE} px or more, got "
-            f"{width} x {height}; give a larger one"
-        )
-
-    def learnt(part: float) -> None:
-        if report is not None:
-            report(round(100 * part), 100)
-
-    if settings.engine is not None:
-        model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
-        path, tile = settings.engine.path, settings.tile
-        return enlarge_photo(model, photo.pixels, tile=tile, progress=report, source=path)
-
-    options = Options(
-        noise=settings.noise,
-        kernel_error=applied.error,
-        iterations=settings.iterations,
-        seed=settings.seed,
-        weights=settings.weights,
-        precision=settings.precision,
-        progress=learnt,
-    )
-    before = torch.get_num_threads()
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
-    try:
-        device = torch.device(settings.device)
-        learns = settings.method in sr.LEARNING
-        whole = as_tensor(photo.pixels).to(device) if learns else torch.empty(1, 3, 0, 0)
-        upscaler = sr.prepare(settings.method, applied.kernel, options, whole)
-        return enlarge_photo(
-            upscaler,
-            photo.pixels,
-            tile=settings.tile,
-            device=device,
-            progress=report,
-            source=str(settings.weights or f"the method {settings.method}"),
-        )
-    finally:
-        torch.set_num_threads(before)
-
-
-def _enlarged_alpha(alpha: NDArray[Any], scale: int) -> NDArray[Any]:
-    """Enlarge transparency bicubically: it was drawn, and no lens has blurred it."""
-    import numpy as np
-    import torch
-
-    from kernelgan_fast.sr.bicubic import enlarge
-
-    full = 255 if alpha.dtype == np.uint8 else 1
-    planes = torch.from_numpy(alpha.astype(np.float32))[None, None]
-    large = enlarge(planes, scale)[0, 0].clamp(0, full).numpy()
-    return np.rint(large).astype(np.uint8) if full == 255 else large
 
 
 def _checked_device(name: str) -> torch.device:

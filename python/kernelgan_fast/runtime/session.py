@@ -16,7 +16,7 @@ from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
 from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
-from kernelgan_fast.runtime.threads import startable_threads
+from kernelgan_fast.runtime.threads import session_threads
 
 # Names of ours and of ONNX Runtime.
 PROVIDERS = {
@@ -26,7 +26,6 @@ PROVIDERS = {
 }
 
 _FATAL = 4
-_MOST_THREADS = 1024
 
 
 class Session:
@@ -35,8 +34,7 @@ class Session:
     Args:
         model: a file, or the bytes of one.
         device: "cpu", "cuda" or "tensorrt"; a number after a colon names the GPU, as "cuda:1".
-        threads: of the CPU, 1 to 1024; None for as many as there are cores. Fewer are used where
-            the system gives no more.
+        threads: of the CPU; None for as many as there are cores.
 
     Attributes:
         device: as asked for.
@@ -68,7 +66,7 @@ class Session:
             raise DeviceUnavailable(_absent(device))
         options = runtime.SessionOptions()
         options.log_severity_level = _FATAL  # what goes wrong is told by exceptions
-        options.intra_op_num_threads = _threads(threads)
+        options.intra_op_num_threads = session_threads(threads)
         chosen: Any = PROVIDERS[provider]
         if provider != "cpu":
             chosen = (chosen, {"device_id": str(number)})
@@ -85,20 +83,26 @@ class Session:
         # A provider that cannot start is left out without an error.
         if self._session.get_providers()[0] != PROVIDERS[provider]:
             raise DeviceUnavailable(_absent(device))
+        self._describe()
+        if not self.outputs:
+            raise InputError(f"{name}: the model has no output; export it again")
+        self._least_side = least_side(self.properties, name)
+        self._number, self._output = number, next(iter(self.outputs))
+
+    def _describe(self) -> None:
+        """Read what the model says of itself."""
+        session = self._session
         try:
-            self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
-            inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+            self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+            inputs, outputs = session.get_inputs(), session.get_outputs()
             self.inputs = {each.name: tuple(each.shape) for each in inputs}
             self.outputs = {each.name: tuple(each.shape) for each in outputs}
             self.types = {each.name: str(each.type) for each in (*inputs, *outputs)}
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{name}: the model's names and properties must be UTF-8 ({error}); export it again"
+                f"{self._name}: names and properties of a model must be UTF-8 ({error}); export it "
+                "again"
             ) from error
-        if not self.outputs:
-            raise InputError(f"{name}: the model has no output; export it again")
-        self._least_side = least_side(self.properties, name)
-        self._number, self._output = number, next(iter(self.outputs))
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model once, from host memory to host memory.
@@ -186,15 +190,6 @@ class Bound:
         self._session._check({**self._fixed, **changing})
         with self._session.errors():
             return self._binding.run(**changing)
-
-
-def _threads(asked: int | None) -> int:
-    """How many threads to let ONNX Runtime start; 0 for its own choice."""
-    if asked is not None and not 1 <= asked <= _MOST_THREADS:
-        raise InputError(f"threads must be 1 to {_MOST_THREADS}, got {asked}")
-    wanted = asked or min(os.cpu_count() or 1, _MOST_THREADS)
-    given = startable_threads(wanted)
-    return given if given < wanted else asked or 0
 
 
 def _find_cuda(runtime: Any) -> None:

@@ -1,34 +1,45 @@
-"""How many threads the system gives."""
+"""How many threads the system gives: a container may have a limit on processes or on memory."""
 
 from __future__ import annotations
 
+import os
 import threading
 
 
-def startable_threads(wanted: int) -> int:
-    """Count the threads that can be started now, by starting and ending them and a quarter more.
-
-    ONNX Runtime waits for ever where the system refuses it a thread, because of a limit on
-    processes or on memory. It takes memory of its own beside that of the threads.
+def startable_threads(wished: int) -> int:
+    """Count the threads that could be started now beside those that there are.
 
     Args:
-        wanted: number of threads, the caller included.
+        wished: how many are wanted, at least 0.
 
     Returns:
-        `wanted`, or fewer: where the system refuses a thread, about half of those that it gave, so
-        that there is room for others.
+        ``wished``, or half of those that the system gave; other libraries need threads too.
     """
-    over = threading.Event()
+    gate = threading.Event()
     started: list[threading.Thread] = []
     try:
-        for _ in range(wanted - 1 + wanted // 4 if wanted > 1 else 0):
-            thread = threading.Thread(target=over.wait, daemon=True)
+        for _ in range(wished):
+            thread = threading.Thread(target=gate.wait, daemon=True)
             thread.start()
             started.append(thread)
-    except (RuntimeError, MemoryError):
-        return 1 + len(started) // 2
+    except (RuntimeError, MemoryError):  # "can't start new thread"
+        pass
     finally:
-        over.set()
+        gate.set()
         for thread in started:
             thread.join()
-    return wanted
+    return wished if len(started) == wished else len(started) // 2
+
+
+def session_threads(wished: int | None) -> int:
+    """Choose the threads of an ONNX Runtime session, which hangs if one of them cannot be started.
+
+    Args:
+        wished: threads of a run; None for as many as there are cores.
+
+    Returns:
+        The number for ``intra_op_num_threads``; 0 leaves it to ONNX Runtime.
+    """
+    all_of_them = wished or os.cpu_count() or 1
+    given = 1 + startable_threads(all_of_them - 1)
+    return given if given < all_of_them else wished or 0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import KernelGanError
+from kernelgan_fast.escaping import printable
 
 if TYPE_CHECKING:
     from kernelgan_fast.training.train import Training
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train(args)
     except KernelGanError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; go on with --resume", file=sys.stderr)
