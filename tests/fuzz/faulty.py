@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 import warnings
 from collections.abc import Callable
 
@@ -69,8 +68,8 @@ def _loop() -> None:
         pass
 
 
-def _sleep() -> None:
-    time.sleep(1e6)
+def _wait() -> None:
+    signal.pause()  # for a signal that nobody sends
 
 
 def _allocate() -> None:
@@ -94,5 +93,5 @@ FAULTS: dict[bytes, Callable[[], None]] = {
     b"j": _allocate,
     b"k": _claim,
     b"l": _loop,
-    b"m": _sleep,
+    b"m": _wait,
 }
