@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -170,21 +171,25 @@ int num_threads() { return state->threads; }
 int startable_threads(int wished) {
   std::mutex counted;  // held until the last thread has started, so that all exist at once
   std::vector<std::thread> threads;
+  const size_t asked = static_cast<size_t>(wished) + wished / 4;
   bool all = true;
+  const auto exist = [&] {
+    // The C library reserves address space at the first allocation in a thread, and keeps it.
+    void* volatile memory = std::malloc(1);
+    std::free(memory);
+    const std::lock_guard<std::mutex> wait(counted);
+  };
   {
     const std::lock_guard<std::mutex> lock(counted);
     try {
-      threads.reserve(wished);
-      while (static_cast<int>(threads.size()) < wished) {
-        threads.emplace_back([&] { const std::lock_guard<std::mutex> wait(counted); });
-      }
+      threads.reserve(asked);
+      while (threads.size() < asked) threads.emplace_back(exist);
     } catch (const std::exception&) {
       all = false;
     }
   }
   for (std::thread& thread : threads) thread.join();
-  const int given = static_cast<int>(threads.size());
-  return all ? given : given / 2;
+  return all ? wished : static_cast<int>(threads.size() / 2);
 }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {

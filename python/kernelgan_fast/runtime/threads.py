@@ -13,12 +13,14 @@ def startable_threads(wished: int) -> int:
         wished: how many are wanted, at least 0.
 
     Returns:
-        ``wished``, or half of those that the system gave; other libraries need threads too.
+        ``wished`` where the system gives a quarter more, or half of those that it gave: other
+        libraries need threads too, and ONNX Runtime takes memory before it starts its own.
     """
+    asked = wished + wished // 4
     gate = threading.Event()
     started: list[threading.Thread] = []
     try:
-        for _ in range(wished):
+        for _ in range(asked):
             thread = threading.Thread(target=gate.wait, daemon=True)
             thread.start()
             started.append(thread)
@@ -28,7 +30,7 @@ def startable_threads(wished: int) -> int:
         gate.set()
         for thread in started:
             thread.join()
-    return wished if len(started) == wished else len(started) // 2
+    return wished if len(started) == asked else len(started) // 2
 
 
 def session_threads(wished: int | None) -> int:
