@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kernelgan_fast.cli import (
+    analyse,
     completion,
     degrade,
     downscale,
@@ -22,6 +23,7 @@ from kernelgan_fast.cli import (
 from kernelgan_fast.cli.main import main
 
 COMMANDS: dict[Any, list[str]] = {
+    analyse: ["analyse", "a.png"],
     completion: ["completion", "bash"],
     degrade: ["degrade", "a.png"],
     downscale: ["downscale", "a.png", "--kernel", "bicubic"],
