@@ -40,7 +40,7 @@ _LUMA_SHARE = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 _RGB_BY_LUMA = 1.25
 
 # A table is recognised in the pixels if the coefficients lie as near to multiples of its steps as
-# this part of what rounding leaves (docs/analysis.md). _ROUNDING is the standard deviation of
+# this part of what rounding leaves (docs/in_the_wild.md). _ROUNDING is the standard deviation of
 # luma when each channel is rounded to 8 bits.
 _RECOGNISED, _FEWEST_USES, _FEWEST_FREQUENCIES = 0.35, 8, 6
 _ROUNDING = math.sqrt((0.299**2 + 0.587**2 + 0.114**2) / 12)
