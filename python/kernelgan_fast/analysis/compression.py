@@ -85,7 +85,8 @@ class Compression:
 def ijg_table(quality: int) -> Table:
     """Give the luma table of the IJG program for a quality of 1 to 100, (8, 8)."""
     factor = 5000 // quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_ANNEX_K * factor + 50) // 100, 1, 255).astype(np.int64)
+    table: Table = np.clip((_ANNEX_K * factor + 50) // 100, 1, 255).astype(np.int64)
+    return table
 
 
 def nearest_quality(table: Table) -> int:
