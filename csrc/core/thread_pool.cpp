@@ -1,7 +1,9 @@
 #include "core/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -170,21 +172,23 @@ int num_threads() { return state->threads; }
 int startable_threads(int wished) {
   std::mutex counted;  // held until the last thread has started, so that all exist at once
   std::vector<std::thread> threads;
-  bool all = true;
   {
     const std::lock_guard<std::mutex> lock(counted);
     try {
-      threads.reserve(wished);
-      while (static_cast<int>(threads.size()) < wished) {
-        threads.emplace_back([&] { const std::lock_guard<std::mutex> wait(counted); });
+      threads.reserve(2 * static_cast<size_t>(wished));
+      for (int i = 0; i < 2 * wished; ++i) {
+        threads.emplace_back([&counted] {
+          // The C library reserves address space for every thread that allocates.
+          void* volatile memory = std::malloc(1);
+          std::free(memory);
+          const std::lock_guard<std::mutex> wait(counted);
+        });
       }
-    } catch (const std::exception&) {
-      all = false;
+    } catch (const std::exception&) {  // the system gives no more
     }
   }
   for (std::thread& thread : threads) thread.join();
-  const int given = static_cast<int>(threads.size());
-  return all ? given : given / 2;
+  return std::min(wished, static_cast<int>(threads.size() / 2));
 }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
