@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from patience import PATIENCE
 
 from kernelgan_fast import files
-from kernelgan_fast.errors import OutputError
+from kernelgan_fast.errors import InputError, OutputError
 from kernelgan_fast.files import (
     advice_for_missing,
     atomic_write,
     check_target,
+    read_file,
+    read_json,
     remove_leftovers,
     running_mark,
     special,
@@ -45,6 +48,32 @@ def test_a_missing_file_is_likely_the_one_of_nearly_its_name(
     assert advice_for_missing("\0") == "check the path"
     monkeypatch.chdir(tmp_path)
     assert advice_for_missing("photo.pgn") == "did you mean photo.png?"
+
+
+def test_reads_whole_files_up_to_a_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    for content in (b"", b"x" * 100):
+        path.write_bytes(content)
+        assert read_file(path, 100) == content
+    with pytest.raises(InputError, match=r"a\.bin: larger than the 99 bytes"):
+        read_file(path, 99)
+    path.write_bytes(b"")
+    os.truncate(path, 1 << 40)  # claims a terabyte, and nothing of it is allocated
+    with pytest.raises(InputError, match="larger than the 99 bytes"):
+        read_file(path, 99)
+    with pytest.raises(InputError, match=r"none: no such file; check the path"):
+        read_file(tmp_path / "none", 99)
+    for name in ("a\0b", "\ud800"):
+        with pytest.raises(InputError):
+            read_file(tmp_path / name, 99)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\udcff", "1" * 5000])
+def test_what_is_not_json_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(InputError, match=r"a\.json: not a JSON file"):
+        read_json(path)
 
 
 def test_writes_the_file_and_nothing_else(tmp_path: Path) -> None:
@@ -240,7 +269,7 @@ def test_what_a_running_process_writes_is_kept(tmp_path: Path) -> None:
     with writer(tmp_path / "a.bin") as process:
         remove_leftovers(tmp_path)
         assert len(os.listdir(tmp_path)) == 1
-        process.communicate("go on\n", timeout=60)
+        process.communicate("go on\n", timeout=PATIENCE)
     assert process.returncode == 0
     assert (tmp_path / "a.bin").read_bytes() == b"half"
     assert os.listdir(tmp_path) == ["a.bin"]

@@ -130,7 +130,9 @@ def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
         raise InputError(f"{name}: {kind}, not a file; copy its content to a file")
     try:
         with open(name, "rb") as stream:
-            content = stream.read(largest + 1)
+            size = os.fstat(stream.fileno()).st_size
+            # Not more than is there: as many bytes are allocated as are asked for.
+            content = stream.read(min(size, largest + 1))
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except OSError as error:

@@ -70,6 +70,7 @@ def test_tables_and_reports_hold_every_name(capsys: pytest.CaptureFixture[str]) 
     assert main(["estimate", "set/lr_x2", "--out", "found"]) == 0
     capsys.readouterr()
     for arguments in (
+        ["analyse", "in"],
         ["evaluate", "kernels", "found", "--truth", "set/gt_k_x2", "--out", "tables"],
         ["evaluate", "sr", "set", "--hr", "in", "--methods", "bicubic", "--kernels", "true"],
         ["report", "found"],
@@ -119,6 +120,7 @@ def test_arguments_are_printed_safely_too(capsys: pytest.CaptureFixture[str]) ->
         ["upscale", "a.png", "--kernel", "\x1b[31m.mat"],
         ["upscale", "a.png", "--kernel", "a" * 300],
         ["report", "\x1b[31m"],
+        ["analyse", "\x1b[31m"],
         ["export", "downscale", "--kernel", "\x1b[31m.npy"],
         ["estimate", "in", "--out", "a" * 300],
     ):

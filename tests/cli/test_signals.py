@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kernelgan_fast.cli import (
+    analyse,
     completion,
     degrade,
     downscale,
@@ -22,6 +23,7 @@ from kernelgan_fast.cli import (
 from kernelgan_fast.cli.main import main
 
 COMMANDS: dict[Any, list[str]] = {
+    analyse: ["analyse", "a.png"],
     completion: ["completion", "bash"],
     degrade: ["degrade", "a.png"],
     downscale: ["downscale", "a.png", "--kernel", "bicubic"],
@@ -36,10 +38,12 @@ COMMANDS: dict[Any, list[str]] = {
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    """Handlers of this process, which every test must leave as they were."""
-    before = [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)]
+    """The default handlers, also under nohup; every test must leave them as they were."""
+    numbers = (signal.SIGHUP, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)] == before
+    left = [signal.signal(*each) for each in zip(numbers, before, strict=True)]
+    assert left == [signal.SIG_DFL, signal.SIG_DFL]
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from kernelgan_fast.cli.arguments import add_photos
-from kernelgan_fast.errors import ImageError
+from kernelgan_fast.cli.console import print_document, print_message, print_result
 
 HELP = "measure noise, compression and content of photos"
 DESCRIPTION = """\
-Measure what `upscale` takes into account, and write nothing: noise per channel,
-JPEG compression, range, frame, and whether the picture is drawn, interlaced,
-enlarged before, neutral or a night sky. Noise is in grey levels of 255.
+Measure what `upscale` takes into account, and write nothing: noise of each
+channel, JPEG compression, range, frame, and whether the picture is drawn,
+interlaced, enlarged before, neutral or a night sky. Noise is in grey levels
+of 255.
 """
 EPILOG = """\
-exit codes: 0 all measured, 1 a photo could not be read, 2 wrong usage
+exit codes: 0 all measured, 1 a photo could not be measured, 2 wrong usage
 
 examples:
   kernelgan-fast analyse photo.jpg
@@ -33,25 +33,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     from kernelgan_fast.analysis import analyse_photo
-    from kernelgan_fast.images import find_images, read_image
+    from kernelgan_fast.errors import ImageError
+    from kernelgan_fast.images import read_image
+    from kernelgan_fast.runs.photos import failed, failed_by_memory, find_photos
 
+    photos, failures, _ = find_photos(args.inputs)
+    errors = [failure.error for failure in failures]
+    for error in errors:
+        print_message(f"error: {error}")
     found: dict[str, object] = {}
-    failed = False
-    for path in find_images(args.inputs):
+    for path in photos:
         try:
             analysis = analyse_photo(read_image(path))
-        except ImageError as error:
-            failed = True
-            print(f"error: {error}", file=sys.stderr)
+        except Exception as error:
+            told = failed if isinstance(error, ImageError) else failed_by_memory
+            errors.append(told(path, error).error)
+            print_message(f"error: {errors[-1]}")
             continue
         found[str(path)] = analysis.facts()
         if not args.json:
-            print(f"{path}  {analysis.summary()}{_content(analysis.facts())}")
+            print_result(f"{path}  {analysis.summary()}{_content(analysis.facts())}")
             for note in analysis.notes:
-                print(f"  note: {note}")
+                print_result(f"  note: {note}")
     if args.json:
-        print(json.dumps({"photos": found}, indent=1))
-    return 1 if failed else 0
+        print_document(json.dumps({"photos": found}, indent=1))
+    return 1 if errors else 0
 
 
 def _content(facts: dict[str, object]) -> str:

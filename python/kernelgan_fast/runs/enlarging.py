@@ -138,7 +138,7 @@ def premultiplied(
         (sH, sW, 3) of the same type, not multiplied.
     """
     full = 255 if pixels.dtype == np.uint8 else 1
-    weight = alpha.astype(np.float32) / full
+    weight = alpha.astype(np.float32) / np.float32(full)
     opaque = np.maximum(large_alpha.astype(np.float32) / full, 1 / 255)
     planes = [
         _bicubic(pixels[:, :, channel].astype(np.float32) * weight, scale) / opaque
