@@ -69,8 +69,11 @@ class ForwardModel:
 
     def adjoint(self, low: Tensor) -> Tensor:
         """Hᵀ: (B, 1, H, W) to (B, 1, sH, sW); nothing lies beyond the border."""
-        spread = _correlate(low, _turned(self._phases), self.reach)
-        return functional.pixel_shuffle(spread, self.scale)
+        return functional.pixel_shuffle(self.folded_adjoint(low), self.scale)
+
+    def folded_adjoint(self, low: Tensor) -> Tensor:
+        """Hᵀ with the s x s phases as channels: (B, 1, H, W) to (B, s², H, W)."""
+        return _correlate(low, _turned(self._phases), self.reach)
 
     def inverse_filter(self, tau: Tensor) -> Tensor:
         """The LR filter (H Hᵀ + tau)⁻¹, as the data step wants it.
