@@ -85,13 +85,18 @@ class Unfold:
         return result
 
     def _data_step(self, low: Tensor) -> DataStep:
+        """Corrections by convolution; beyond the border the outermost blocks are repeated."""
         model, fold = self._model, FOLD[self.scale]
         batch = len(low)
         planes = low.reshape(3 * batch, 1, *low.shape[-2:])
+        margin = -(-model.reach * self.scale // fold)  # blocks
+        surplus = margin * fold - model.reach * self.scale  # HR px
+        inner = slice(surplus, -surplus or None)
 
         def correction(estimate: Tensor, stage: int) -> Tensor:
-            high = functional.pixel_shuffle(estimate, fold)
-            missing = planes - model.down(high.reshape(3 * batch, 1, *high.shape[-2:]))
+            framed = functional.pad(estimate, (margin,) * 4, mode="replicate")
+            high = functional.pixel_shuffle(framed, fold)[..., inner, inner].flatten(0, 1)
+            missing = planes - model.down_framed(high[:, None].contiguous())
             folded = model.folded_adjoint(convolve(missing, self._filters[stage]))
             folded = folded.reshape(batch, -1, *folded.shape[-2:])
             return functional.pixel_unshuffle(folded, fold // self.scale)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SAVE_EVERY = 120.0
 _LOG_EVERY = 30.0
-_VALIDATE_EVERY = 900.0
+_VALIDATE_EVERY = 600.0
 
 
 class _TimeIsUp(Exception):

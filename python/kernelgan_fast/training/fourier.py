@@ -43,6 +43,7 @@ class FourierModel:
         self.frame = side + 2 * FRAME_MARGIN
         taps = torch.stack([_placed(kernel, scale, self.frame) for kernel in kernels]).to(device)
         self.spectra = torch.fft.rfft2(taps)
+        self._conjugate = self.spectra.conj().resolve_conj()
         self.power = self.spectra.abs().square().sum(dim=1)
 
     def correction(self, estimate: Tensor, low: Tensor, tau: Tensor) -> Tensor:
@@ -68,7 +69,7 @@ class FourierModel:
         """H of folded HR crops of up to F x F blocks, transformed: (B, 3, F, F/2 + 1)."""
         stacked = folded.unflatten(1, (3, self.scale**2))
         transformed = torch.fft.rfft2(stacked, s=(self.frame, self.frame))
-        return (self.spectra.conj()[:, None] * transformed).sum(dim=2)
+        return (self._conjugate[:, None] * transformed).sum(dim=2)
 
 
 class _Correction(torch.autograd.Function):
