@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import math
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -108,10 +109,6 @@ def train(args: argparse.Namespace) -> None:
     checkpoint = args.checkpoint or Path(f"{args.out}.checkpoint")
     if args.cooldown is not None and not checkpoint.exists():
         raise InputError(f"{checkpoint}: no checkpoint to cool down from; train first")
-    paths, held_out = split(args.photos, args.held_out, args.seed)
-    largest = 8 * args.side
-    photos = PhotoStore(paths, largest, device, args.drawings)
-    kept = PhotoStore(held_out, largest, device)
     plan = Plan(
         architecture=_architecture(args.architecture),
         side=args.side,
@@ -121,6 +118,9 @@ def train(args: argparse.Namespace) -> None:
         precision=args.precision or _quicker_precision(device),
         seed=args.seed,
     )
+    paths, held_out = split(args.photos, args.held_out, args.seed)
+    photos = PhotoStore(paths, plan.crop, device, args.drawings)
+    kept = PhotoStore(held_out, plan.crop, device)
     training = Training(plan, photos, device)
     if args.resume or args.cooldown is not None:
         if checkpoint.exists():
@@ -223,4 +223,6 @@ class _Progress:
 
 
 if __name__ == "__main__":
+    for kind in (signal.SIGINT, signal.SIGTERM):  # shells let background jobs ignore SIGINT
+        signal.signal(kind, signal.default_int_handler)
     sys.exit(main())

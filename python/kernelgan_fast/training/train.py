@@ -20,9 +20,10 @@ from torch.nn import functional
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.sr import weights
-from kernelgan_fast.sr.unfolding_network import FOLD, Architecture, UnfoldingNetwork
+from kernelgan_fast.sr.unfolding_network import FOLD, SCALES, Architecture, UnfoldingNetwork
 from kernelgan_fast.training.bank import stored_pairs
 from kernelgan_fast.training.batches import Batch, make_batch
+from kernelgan_fast.training.fourier import FRAME_MARGIN
 from kernelgan_fast.training.kernel_pairs import KernelPair, draw_pair
 from kernelgan_fast.training.photos import PhotoStore
 
@@ -50,7 +51,7 @@ class Plan:
 
     Attributes:
         architecture: Of the network.
-        side: Side of the LR crops, px, a multiple of 4.
+        side: Side of the LR crops at scale 2, px, a multiple of 12 and at least 24.
         batch: Crops per step.
         rate: Learning rate after the warm-up.
         warm_up: Steps in which the rate rises.
@@ -69,6 +70,18 @@ class Plan:
     bank: int = 400
     precision: str = "bfloat16"
     seed: int = 0
+
+    def side_at(self, scale: int) -> int:
+        """Side of the LR crops of a scale, px.
+
+        Larger at scale 1, where the network folds blocks of 2 x 2; smaller at 4 to save time.
+        """
+        return {1: 2 * self.side, 4: self.side * 2 // 3}.get(scale, self.side)
+
+    @property
+    def crop(self) -> int:
+        """Side of the largest crop that training cuts from a photo, px."""
+        return max((self.side_at(scale) + 2 * FRAME_MARGIN) * scale for scale in SCALES)
 
 
 class Training:
@@ -152,7 +165,7 @@ class Training:
         scale = SCALE_ORDER[self.step % len(SCALE_ORDER)]
         chosen = self._random.integers(_PAIRS, size=self.plan.batch)
         pairs = [self._pair(scale, int(index)) for index in chosen]
-        return make_batch(self.photos, pairs, scale, side=self._side(scale), random=self._random)
+        return make_batch(self.photos, pairs, scale, side=self.plan.side_at(scale), random=self._random)
 
     def _pair(self, scale: int, index: int) -> KernelPair:
         """One of `_PAIRS` pairs of kernels, made at first use; making eight takes 12 to 24 ms."""
@@ -160,10 +173,6 @@ class Training:
             random = np.random.default_rng([self.plan.seed, 2, scale, index])
             self._pairs[scale, index] = draw_pair(scale, self._banks.get(scale, []), random)
         return self._pairs[scale, index]
-
-    def _side(self, scale: int) -> int:
-        """Larger at scale 1, where the network folds blocks of 2 x 2; smaller at 4 to save time."""
-        return {1: 2 * self.plan.side, 4: self.plan.side * 2 // 3}.get(scale, self.plan.side)
 
     def start_from(self, path: Path) -> None:
         """Take the weights of a file; the optimiser starts anew.

@@ -12,11 +12,12 @@ from torch.nn import functional
 
 from kernelgan_fast.sr.unfolding_network import UnfoldingNetwork
 from kernelgan_fast.training.batches import Batch, Spoiling, make_batch
+from kernelgan_fast.training.fourier import FRAME_MARGIN
 from kernelgan_fast.training.kernel_pairs import KernelPair, distance, draw_true, perturbed
 from kernelgan_fast.training.photos import PhotoStore
 from kernelgan_fast.training.train import run_network
 
-_SIDE = 48
+_SIDE = 48  # LR px, less where the photos are small
 _CROPS = 8
 _BORDER = 4
 
@@ -57,7 +58,7 @@ def batches(photos: PhotoStore) -> Iterator[tuple[str, Batch]]:
     """Make the batches of all cases, always the same ones."""
     for row, (name, case) in enumerate(CASES.items()):
         random = np.random.default_rng([20_000, row])
-        side = 2 * _SIDE if case.scale == 1 else _SIDE
+        side = min(_SIDE, (photos.least // case.scale - 2 * FRAME_MARGIN) // 4 * 4)
         for _ in range(case.batches):
             pairs = [_pair(case, random) for _ in range(_CROPS)]
             spoilings = [case.spoiling] * _CROPS
