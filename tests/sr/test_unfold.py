@@ -92,13 +92,13 @@ def test_weights_that_cannot_be_used(tmp_path: Path, stored: Path) -> None:
     foreign = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, foreign)
     with pytest.raises(
-        InputError, match="the format must be 'kernelgan-fast unfold 1', got 'None'"
+        InputError, match="the format must be 'kernelgan-fast unfold 2', got 'None'"
     ):
         weights.load(foreign)
     save_file(
         {"a": torch.zeros(1)},
         foreign,
-        {"kernelgan-fast": json.dumps({"format": weights.FORMAT, "shape": TINY.as_dict()})},
+        {"kernelgan-fast": json.dumps({"format": weights.FIRST_FORMAT, "shape": TINY.as_dict()})},
     )
     with pytest.raises(InputError, match="the weights do not fit their shape"):
         weights.load(foreign)
