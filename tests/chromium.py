@@ -9,10 +9,11 @@ import os
 import select
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from patience import PATIENCE, wait_until
 
 FLAGS = (
     "--headless",
@@ -26,7 +27,6 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-pipe",
 )
-_SECONDS = 60.0
 _KEYS = {"ArrowRight": 39, "ArrowLeft": 37, "Enter": 13, "Tab": 9, "End": 35, "Home": 36}
 
 
@@ -119,10 +119,7 @@ class Browser:
 
     def wait(self, script: str) -> None:
         """Wait until an expression in the page is true."""
-        until = time.monotonic() + _SECONDS
-        while not self.run(script):
-            assert time.monotonic() < until, f"never came true: {script}"
-            time.sleep(0.05)
+        wait_until(lambda: self.run(script))
 
     def click(self, selector: str) -> None:
         """Click the middle of the first element that a selector finds, as a mouse does."""
@@ -170,7 +167,7 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._answers], [], [], _SECONDS)
+            ready, _, _ = select.select([self._answers], [], [], PATIENCE)
             assert ready, "the browser is silent"
             part = os.read(self._answers, 1 << 20)
             assert part, "the browser has ended"

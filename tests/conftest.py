@@ -1,9 +1,16 @@
-"""What every test may ask for."""
+"""Fixtures for all tests, and the state that every test starts from."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+
+# OpenBLAS and OpenMP read these when NumPy and PyTorch are loaded, here and in child processes.
+# Small arrays gain nothing from threads, and threads that wait for each other slow a busy machine.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
@@ -25,11 +32,12 @@ def golden() -> Path:
     return Path(__file__).parent / "golden"
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_torch_thread() -> None:
-    """Small tensors gain nothing from threads, and a busy machine loses much to them."""
+@pytest.fixture(autouse=True)
+def _same_start() -> None:
+    """PyTorch with one thread and its global generator at one seed, whatever ran before."""
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
+    torch.manual_seed(0)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 from quick import QUICK, write_photo
 
 from kernelgan_fast import config
@@ -238,4 +239,6 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_readme_shows_the_committed_figures() -> None:
     script = ROOT / "benchmarks" / "make_table.py"
-    assert subprocess.run([sys.executable, str(script), "--check"], timeout=60).returncode == 0
+    assert (
+        subprocess.run([sys.executable, str(script), "--check"], timeout=PATIENCE).returncode == 0
+    )

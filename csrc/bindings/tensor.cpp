@@ -71,14 +71,15 @@ bool has_dtype(const DlTensor& view, DType* dtype) {
 }
 
 bool is_contiguous(const DlTensor& view) {
-  int64_t expected = 1;
-  bool contiguous = true;
-  for (int axis = view.rank - 1; axis >= 0; --axis) {
+  for (int axis = 0; axis < view.rank; ++axis) {
     if (view.shape[axis] == 0) return true;
-    contiguous = contiguous && (view.shape[axis] == 1 || view.strides[axis] == expected);
+  }
+  int64_t expected = 1;
+  for (int axis = view.rank - 1; axis >= 0; --axis) {
+    if (view.shape[axis] != 1 && view.strides[axis] != expected) return false;
     expected *= view.shape[axis];
   }
-  return contiguous;
+  return true;
 }
 
 // Fills in `array` if the table describes the tensor as one that needs no words of refusal.
@@ -115,17 +116,23 @@ DType dtype_of(py::handle dtype, const char* argument) {
 
 // By the tensor's attributes: older torch, and every refusal.
 Array read(py::handle tensor, const char* argument) {
-  KGF_CHECK(tensor.attr("is_contiguous")().cast<bool>(), argument, " must be contiguous");
   Array array;
+  const py::object device = tensor.attr("device");
+  const std::string kind = py::str(device.attr("type"));
+  KGF_CHECK(kind == "cpu" || kind == "cuda", argument,
+            " must be in the memory of the CPU or of a CUDA device, got a tensor on device ",
+            std::string(py::str(device)));
+  if (kind == "cuda") array.device = device.attr("index").cast<int>();
+  // Fails for tensors of other layouts, such as sparse ones, and for those that only trace.
   array.data = PyLong_AsVoidPtr(tensor.attr("data_ptr")().ptr());
+  if (PyErr_Occurred()) throw py::error_already_set();
+  KGF_CHECK(tensor.attr("is_contiguous")().cast<bool>(), argument, " must be contiguous");
   array.dtype = dtype_of(tensor.attr("dtype"), argument);
-  if (tensor.attr("is_cuda").cast<bool>()) array.device = tensor.attr("get_device")().cast<int>();
   const py::tuple shape = tensor.attr("shape");
   array.rank = static_cast<int>(shape.size());
   KGF_CHECK(array.rank <= max_rank, argument, " must have at most ", max_rank, " axes, got ",
             array.rank);
   for (int axis = 0; axis < array.rank; ++axis) array.shape[axis] = shape[axis].cast<int64_t>();
-  if (PyErr_Occurred()) throw py::error_already_set();
   return array;
 }
 
@@ -134,7 +141,20 @@ Array read(py::handle tensor, const char* argument) {
 Array array_of(py::handle tensor, const char* argument) {
   Array array;
   const DlExchange* table = exchange_of(Py_TYPE(tensor.ptr()));
-  return table && take(*table, tensor, &array) ? array : read(tensor, argument);
+  if (!table || !take(*table, tensor, &array)) {
+    try {
+      array = read(tensor, argument);
+    } catch (py::error_already_set& error) {
+      if (!error.matches(PyExc_Exception)) throw;  // such as KeyboardInterrupt
+      const std::string words = py::str(error.value());
+      throw Error(concat(argument, " must be a dense tensor whose memory can be read, got ",
+                         Py_TYPE(tensor.ptr())->tp_name, ": ", words.substr(0, words.find('\n'))));
+    }
+  }
+  KGF_CHECK(array.data != nullptr || array.size() == 0, argument,
+            " must have memory of its own, got a ", Py_TYPE(tensor.ptr())->tp_name,
+            " without any: ", describe(array));
+  return array;
 }
 
 }  // namespace kgf::bindings

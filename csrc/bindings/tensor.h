@@ -1,5 +1,5 @@
 // Python tensors as kgf::Array, without torch: whatever has DLPack's exchange table, or data_ptr(), shape,
-// dtype, is_contiguous(), is_cuda and get_device().
+// dtype, device and is_contiguous().
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -8,7 +8,8 @@
 
 namespace kgf::bindings {
 
-// Borrows the tensor's memory; the caller keeps the tensor alive. `argument` names it in errors.
+// Borrows the tensor's memory; the caller keeps the tensor alive. `argument` names it in errors. Throws
+// Error for a tensor without memory (meta, fake), not dense, not contiguous, or on another device.
 Array array_of(pybind11::handle tensor, const char* argument);
 
 }  // namespace kgf::bindings

@@ -1,10 +1,17 @@
 #include "core/array.h"
 
+#include "core/checked.h"
+
 namespace kgf {
 
 int64_t Array::size() const {
   int64_t count = 1;
-  for (int axis = 0; axis < rank; ++axis) count *= shape[axis];
+  for (int axis = 0; axis < rank; ++axis) {
+    if (shape[axis] == 0) return 0;
+    KGF_CHECK(shape[axis] > 0 && product_fits(INT64_MAX, {count, shape[axis]}),
+              "an array must have at most 2^63 elements, got ", describe(*this));
+    count *= shape[axis];
+  }
   return count;
 }
 

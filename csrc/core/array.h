@@ -22,6 +22,7 @@ struct Array {
   std::array<int64_t, max_rank> shape{};
   int device = host;  // or the ordinal of the CUDA device whose memory `data` is
 
+  // Elements; throws Error where they are more than an int64 counts.
   int64_t size() const;
   // Data as T; the caller has checked the dtype.
   template <class T>

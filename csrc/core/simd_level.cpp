@@ -1,10 +1,13 @@
 #include "core/simd_level.h"
 
 #include <atomic>
+#include <cstdlib>
 
 #include "core/error.h"
 
 namespace kgf {
+
+static constexpr const char* kVariable = "KERNELGAN_FAST_SIMD";
 
 static SimdLevel best_level() {
 #ifdef KGF_SIMD_X86
@@ -18,8 +21,25 @@ static SimdLevel best_level() {
   return SimdLevel::baseline;
 }
 
+// The level of this name. Throws Error, which names what was set, if it cannot run here.
+static SimdLevel level_of(const std::string& wanted, const char* what) {
+  for (int rank = 0; rank <= static_cast<int>(best_level()); ++rank) {
+    const SimdLevel level = static_cast<SimdLevel>(rank);
+    if (wanted == name(level)) return level;
+  }
+  std::string levels;
+  for (const std::string& level : simd_levels()) levels += (levels.empty() ? "" : ", ") + level;
+  throw Error(concat(what, " must be a level that this build and this CPU have (", levels,
+                     "), got '", wanted, "'"));
+}
+
+static SimdLevel first_level() {
+  const char* wanted = std::getenv(kVariable);
+  return wanted && *wanted ? level_of(wanted, kVariable) : best_level();
+}
+
 static std::atomic<SimdLevel>& current() {
-  static std::atomic<SimdLevel> level{best_level()};
+  static std::atomic<SimdLevel> level{first_level()};
   return level;
 }
 
@@ -42,15 +62,6 @@ std::vector<std::string> simd_levels() {
   return levels;
 }
 
-void set_simd_level(const std::string& level) {
-  for (int rank = 0; rank <= static_cast<int>(best_level()); ++rank) {
-    if (level == name(static_cast<SimdLevel>(rank))) {
-      current() = static_cast<SimdLevel>(rank);
-      return;
-    }
-  }
-  throw Error(concat("SIMD level must be one that this CPU runs (up to ", name(best_level()),
-                     "), got ", level));
-}
+void set_simd_level(const std::string& level) { current() = level_of(level, "SIMD level"); }
 
 }  // namespace kgf

@@ -13,7 +13,9 @@ namespace kgf {
 
 enum class SimdLevel { baseline = 0, avx2 = 1, avx512 = 2 };
 
-// The best level that this build has and this CPU runs, unless set_simd_level chose a lower one.
+// The level in use. At first it is the one that the environment variable KERNELGAN_FAST_SIMD names
+// or, if that is unset or empty, the best one that this build and this CPU have. Throws Error if
+// the variable names a level that cannot run here.
 SimdLevel simd_level();
 // Throws Error where the build or the CPU lacks the level. For tests and comparisons.
 void set_simd_level(const std::string& level);

@@ -36,25 +36,30 @@ struct alignas(64) Share {
 
 class Pool {
  public:
-  explicit Pool(int workers) : shares_(workers + 1) {
-    for (int i = 1; i <= workers; ++i) threads_.emplace_back([this, i] { work(i); });
-  }
-
-  ~Pool() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      stopping_ = true;
+  // Starts up to `wished` workers. Where the system refuses a thread (a limit on processes, no memory
+  // for its stack), half of those it gave are ended again: the tasks need memory too, and other
+  // libraries need threads.
+  explicit Pool(int wished) : wished_(wished), shares_(wished + 1) {
+    threads_.reserve(wished);
+    try {
+      while (workers() < wished) {
+        const size_t me = threads_.size() + 1;
+        threads_.emplace_back([this, me] { work(me); });
+      }
+      keep(wished);
+    } catch (const std::exception&) {  // std::system_error or std::bad_alloc
+      keep(workers() / 2);
     }
-    wake_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
   }
 
-  int workers() const { return static_cast<int>(threads_.size()); }
+  ~Pool() { keep(0); }
+
+  int wished() const { return wished_; }
 
   void run(int64_t count, const Task& task, Order order) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      const int64_t threads = static_cast<int64_t>(shares_.size());
+      const int64_t threads = static_cast<int64_t>(members_);
       for (int64_t t = 0; t < threads; ++t) {
         shares_[t].taken = 0;
         shares_[t].begin = count * t / threads;
@@ -74,10 +79,25 @@ class Pool {
   }
 
  private:
+  int workers() const { return static_cast<int>(threads_.size()); }
+
+  // Ends the workers beyond the first `count`; none may be at a task.
+  void keep(int count) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      members_ = static_cast<size_t>(count) + 1;
+    }
+    wake_.notify_all();
+    while (workers() > count) {
+      threads_.back().join();
+      threads_.pop_back();
+    }
+  }
+
   void drain(size_t me) {
     inside_task = true;
-    for (size_t k = 0; k < shares_.size(); ++k) {
-      Share& share = shares_[(me + k) % shares_.size()];
+    for (size_t k = 0; k < members_; ++k) {
+      Share& share = shares_[(me + k) % members_];
       for (int64_t i = share.take(order_); i >= 0; i = share.take(order_)) {
         try {
           (*task_)(i);
@@ -95,8 +115,8 @@ class Pool {
     while (true) {
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return stopping_ || round_ != seen; });
-        if (stopping_) return;
+        wake_.wait(lock, [&] { return me >= members_ || round_ != seen; });
+        if (me >= members_) return;
         seen = round_;
       }
       drain(me);
@@ -105,16 +125,17 @@ class Pool {
     }
   }
 
-  std::vector<std::thread> threads_;
+  const int wished_;
   std::vector<Share> shares_;
+  size_t members_ = SIZE_MAX;  // threads that take part, the caller included; all while they start
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   const Task* task_ = nullptr;
   Order order_ = Order::first_to_last;
   int busy_ = 0;
   uint64_t round_ = 0;
-  bool stopping_ = false;
   std::exception_ptr failure_;
+  std::vector<std::thread> threads_;
 };
 
 // One pool a process. A forked child has none of its parent's threads, so it starts anew and leaks
@@ -125,34 +146,29 @@ struct State {
   std::unique_ptr<Pool> pool;
 };
 
-State* state = nullptr;
-
-State& current() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    state = new State;
+// Made at load time rather than in the first call, which a fork in another thread could interrupt.
+State* state = [] {
 #ifndef _WIN32
-    pthread_atfork(nullptr, nullptr, [] {
-      const int threads = state->threads;
-      state = new State;
-      state->threads = threads;
-    });
-#endif
+  pthread_atfork(nullptr, nullptr, [] {
+    const int threads = state->threads;
+    state = new State;
+    state->threads = threads;
   });
-  return *state;
-}
+#endif
+  return new State;
+}();
 
 }  // namespace
 
 void set_num_threads(int count) {
   KGF_CHECK(count >= 1 && count <= 1024, "threads must be in 1..1024, got ", count);
-  current().threads = count;
+  state->threads = count;
 }
 
-int num_threads() { return current().threads; }
+int num_threads() { return state->threads; }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
-  State& shared = current();
+  State& shared = *state;
   const int threads = shared.threads;
   // A second caller finds the pool in use and works alone: two teams would fight for the cores.
   std::unique_lock<std::mutex> use(shared.use, std::defer_lock);
@@ -160,7 +176,7 @@ void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order
     for (int64_t i = 0; i < count; ++i) task(order == Order::first_to_last ? i : count - 1 - i);
     return;
   }
-  if (!shared.pool || shared.pool->workers() != threads - 1) {
+  if (!shared.pool || shared.pool->wished() != threads - 1) {
     shared.pool.reset();
     shared.pool = std::make_unique<Pool>(threads - 1);
   }

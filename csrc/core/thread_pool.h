@@ -10,7 +10,8 @@
 
 namespace kgf {
 
-// Threads used by parallel_for from here on, the caller included; throws Error unless 1..1024.
+// Threads used by parallel_for from here on, the caller included; throws Error unless 1..1024. Where the
+// system gives fewer, parallel_for uses those, down to the caller alone, until another number is set.
 void set_num_threads(int count);
 int num_threads();
 

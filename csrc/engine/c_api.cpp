@@ -1,15 +1,16 @@
 // The C functions of engine.h: what is given is checked, exceptions become codes with text.
-#include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <new>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "core/thread_pool.h"
 #include "engine/context.h"
 #include "engine/failure.h"
+#include "engine/files.h"
+#include "engine/structs.h"
+#include "engine/text.h"
 #include "ops/downscale/downscale.h"
 
 using namespace kgf;
@@ -27,11 +28,13 @@ namespace {
 
 thread_local std::string last_error;
 
+constexpr size_t most_error_bytes = 4096;
+
 kgf_status failed(kgf_status status, const char* text) noexcept {
   try {
-    last_error = text;
+    last_error = printable(text, most_error_bytes);
   } catch (...) {
-    last_error.clear();
+    last_error = "out of memory";  // short enough to need none
   }
   return status;
 }
@@ -47,38 +50,13 @@ kgf_status guarded(F f) noexcept {
     return failed(KGF_INVALID_ARGUMENT, error.what());
   } catch (const std::bad_alloc&) {
     return failed(KGF_OUT_OF_MEMORY, "memory ran out; run in smaller tiles");
+  } catch (const std::length_error&) {  // more than a vector can ever hold
+    return failed(KGF_OUT_OF_MEMORY, "memory cannot hold this image; run in smaller tiles");
   } catch (const std::exception& error) {
     return failed(KGF_INTERNAL_ERROR, error.what());
   } catch (...) {
     return failed(KGF_INTERNAL_ERROR, "an exception of unknown type");
   }
-}
-
-// Options as this version knows them: what an older program does not have keeps its default.
-template <class Options>
-Options known(const Options* given, const Options& defaults) {
-  Options options = defaults;
-  if (!given) return options;
-  require(given->struct_size >= sizeof(size_t) && given->struct_size <= 4096,
-          "struct_size must be the size of the options, got ", given->struct_size);
-  std::memcpy(static_cast<void*>(&options), given, std::min(given->struct_size, sizeof(Options)));
-  return options;
-}
-
-std::vector<char> read_file(const std::string& path) {
-  const std::filesystem::path place = std::filesystem::u8path(path);
-  std::error_code ignored;
-  if (std::filesystem::is_directory(place, ignored)) fail(KGF_FILE_ERROR, path, " is a folder");
-  std::ifstream file(place, std::ios::binary);
-  if (!file) fail(KGF_FILE_ERROR, path, " cannot be read: it is not there, or not to be opened");
-  std::vector<char> bytes;
-  std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount()) {
-    bytes.insert(bytes.end(), block.begin(), block.begin() + file.gcount());
-  }
-  if (file.bad()) fail(KGF_FILE_ERROR, path, " cannot be read to its end");
-  if (bytes.empty()) fail(KGF_FILE_ERROR, path, " is empty");
-  return bytes;
 }
 
 // The number of the GPU that a device names; -1 is the CPU.
@@ -93,7 +71,7 @@ int gpu_of(const std::string& device) {
 }
 
 Settings settings_of(const kgf_options* given, const char* usual_device) {
-  const kgf_options options = known<kgf_options>(given, KGF_OPTIONS_INIT);
+  const kgf_options options = read_struct<kgf_options>(given, KGF_OPTIONS_INIT, "options");
   require(options.threads >= 0 && options.threads <= 1024, "threads must be in 0..1024, got ",
           options.threads);
   const auto text = [](const char* words) { return std::string(words ? words : ""); };
@@ -112,6 +90,8 @@ kgf_model* open_onnx(const void* bytes, size_t size, const kgf_options* options)
   return new kgf_model{understand(open_onnxruntime(bytes, size, settings_of(options, "cpu")))};
 }
 
+constexpr uintmax_t most_sidecar_bytes = 1 << 20;
+
 bool is_engine(const std::filesystem::path& place) {
   return place.extension() == ".engine" || place.extension() == ".plan";
 }
@@ -122,7 +102,7 @@ kgf_model* open_engine(const std::string& path, const kgf_options* options) {
   require(!settings.stream, "an engine takes the stream of each run, in kgf_run_options");
   const std::vector<char> bytes = read_file(path);
   const std::string beside = std::filesystem::u8path(path).replace_extension(".json").u8string();
-  const std::vector<char> text = read_file(beside);
+  const std::vector<char> text = read_file(beside, most_sidecar_bytes);
   const Sidecar sidecar = read_sidecar({text.begin(), text.end()}, beside);
   if (sidecar.bytes >= 0 && sidecar.bytes != static_cast<int64_t>(bytes.size())) {
     fail(KGF_MODEL_ERROR, path, " must be of ", sidecar.bytes, " bytes, got ", bytes.size(),
@@ -141,7 +121,11 @@ kgf_image packed(void* data, int32_t type, int32_t height, int32_t width, int32_
   return image;
 }
 
-int64_t sample_bytes(int32_t type) { return type == KGF_UINT8 ? 1 : type == KGF_UINT16 ? 2 : 4; }
+// A stride of `count` times another, modulo 2^64: for sides that no image has it means nothing, and the
+// image is refused when it is used.
+int64_t times(int64_t stride, int32_t count) {
+  return static_cast<int64_t>(static_cast<uint64_t>(stride) * static_cast<uint64_t>(count));
+}
 
 }  // namespace
 
@@ -154,23 +138,24 @@ const char* kgf_version(void) { return KGF_VERSION; }
 kgf_image kgf_interleaved(void* data, int32_t type, int32_t height, int32_t width,
                           int32_t channels) {
   kgf_image image = packed(data, type, height, width, channels);
-  image.channel_stride = sample_bytes(type);
-  image.pixel_stride = image.channel_stride * channels;
-  image.row_stride = image.pixel_stride * width;
+  image.channel_stride = bytes_of(type);
+  image.pixel_stride = times(image.channel_stride, channels);
+  image.row_stride = times(image.pixel_stride, width);
   return image;
 }
 
 kgf_image kgf_planar(void* data, int32_t type, int32_t height, int32_t width, int32_t channels) {
   kgf_image image = packed(data, type, height, width, channels);
-  image.pixel_stride = sample_bytes(type);
-  image.row_stride = image.pixel_stride * width;
-  image.channel_stride = image.row_stride * height;
+  image.pixel_stride = bytes_of(type);
+  image.row_stride = times(image.pixel_stride, width);
+  image.channel_stride = times(image.row_stride, height);
   return image;
 }
 
 kgf_status kgf_open(const char* path, const kgf_options* options, kgf_model** model) {
   return guarded([&] {
-    require(path != nullptr && model != nullptr, "path and model must not be null");
+    check_pointer(path, "path");
+    check_pointer(model, "model");
     *model = nullptr;
     if (is_engine(std::filesystem::u8path(path))) {
       *model = open_engine(path, options);
@@ -184,8 +169,9 @@ kgf_status kgf_open(const char* path, const kgf_options* options, kgf_model** mo
 kgf_status kgf_open_memory(const void* bytes, size_t size, const kgf_options* options,
                            kgf_model** model) {
   return guarded([&] {
-    require(bytes != nullptr && model != nullptr, "bytes and model must not be null");
+    check_pointer(model, "model");
     *model = nullptr;
+    require(bytes != nullptr, "bytes must not be null");
     require(size > 0, "size must be positive, got 0");
     *model = open_onnx(bytes, size, options);
   });
@@ -195,12 +181,10 @@ void kgf_close(kgf_model* model) { delete model; }
 
 kgf_status kgf_get_info(const kgf_model* model, kgf_info* info) {
   return guarded([&] {
-    require(model != nullptr && info != nullptr, "model and info must not be null");
-    const size_t size = info->struct_size;
-    require(size >= sizeof(size_t) && size <= 4096,
-            "struct_size must be the size of kgf_info, got ", size);
+    check_pointer(model, "model");
     const Model& from = *model->model;
-    const kgf_info all{size,
+    const Gpu* gpu = from.session->gpu();
+    const kgf_info all{0,
                        from.scale,
                        from.shrinks ? 1 : 0,
                        from.channels,
@@ -209,8 +193,8 @@ kgf_status kgf_get_info(const kgf_model* model, kgf_info* info) {
                        from.overlap,
                        from.least_side,
                        from.most_side,
-                       from.session->gpu() ? from.session->gpu()->index() : -1};
-    std::memcpy(static_cast<void*>(info), &all, std::min(size, sizeof(all)));
+                       gpu ? gpu->index() : -1};
+    write_struct(all, info, "info");
   });
 }
 
@@ -223,7 +207,8 @@ const char* kgf_number_name(const kgf_model* model, int32_t index) {
 
 kgf_status kgf_create_context(const kgf_model* model, kgf_context** context) {
   return guarded([&] {
-    require(model != nullptr && context != nullptr, "model and context must not be null");
+    check_pointer(model, "model");
+    check_pointer(context, "context");
     *context = nullptr;
     *context = new kgf_context{Context(model->model)};
   });
@@ -233,14 +218,15 @@ void kgf_destroy_context(kgf_context* context) { delete context; }
 
 kgf_status kgf_set_kernel(kgf_context* context, const float* kernel, int32_t size) {
   return guarded([&] {
-    require(context != nullptr, "context must not be null");
+    check_pointer(context, "context");
     context->context.set_kernel(kernel, size);
   });
 }
 
 kgf_status kgf_set_number(kgf_context* context, const char* name, float value) {
   return guarded([&] {
-    require(context != nullptr && name != nullptr, "context and name must not be null");
+    check_pointer(context, "context");
+    check_pointer(name, "name");
     context->context.set_number(name, value);
   });
 }
@@ -248,10 +234,10 @@ kgf_status kgf_set_number(kgf_context* context, const char* name, float value) {
 kgf_status kgf_output_size(const kgf_model* model, int32_t height, int32_t width,
                            int32_t* out_height, int32_t* out_width) {
   return guarded([&] {
-    require(model != nullptr && out_height != nullptr && out_width != nullptr,
-            "model, out_height and out_width must not be null");
-    constexpr int32_t most = 1 << 24;
-    require(height >= 1 && height <= most && width >= 1 && width <= most,
+    check_pointer(model, "model");
+    check_pointer(out_height, "out_height");
+    check_pointer(out_width, "out_width");
+    require(height >= 1 && height <= most_side && width >= 1 && width <= most_side,
             "sides must be in 1..2^24, got ", height, " x ", width);
     *out_height = static_cast<int32_t>(model->model->out_side(height));
     *out_width = static_cast<int32_t>(model->model->out_side(width));
@@ -261,10 +247,12 @@ kgf_status kgf_output_size(const kgf_model* model, int32_t height, int32_t width
 kgf_status kgf_run(kgf_context* context, const kgf_image* in, const kgf_image* out,
                    const kgf_run_options* options) {
   return guarded([&] {
-    require(context != nullptr, "context must not be null");
+    check_pointer(context, "context");
     check_image(in, "in", Role::input);
     check_image(out, "out", Role::output);
-    context->context.run(*in, *out, known<kgf_run_options>(options, KGF_RUN_OPTIONS_INIT));
+    check_apart(*in, *out);
+    context->context.run(*in, *out,
+                         read_struct<kgf_run_options>(options, KGF_RUN_OPTIONS_INIT, "options"));
   });
 }
 
@@ -273,10 +261,12 @@ kgf_status kgf_downscale(const kgf_image* in, const float* kernel, int32_t size,
   return guarded([&] {
     check_image(in, "in", Role::input);
     check_image(out, "out", Role::output);
-    require(kernel != nullptr, "kernel must not be null");
+    check_apart(*in, *out);
+    check_pointer(kernel, "kernel");
     require(size >= 1 && size < 1024 && size % 2 == 1, "size must be odd and below 1024, got ",
             size);
     require(scale >= 1 && scale <= 64, "scale must be in 1..64, got ", scale);
+    require(all_finite(kernel, static_cast<size_t>(size) * size), "kernel must be finite");
     const int height = (in->height + scale - 1) / scale, width = (in->width + scale - 1) / scale;
     require(out->channels == in->channels && out->height == height && out->width == width,
             "out must be ", height, " x ", width, " of ", in->channels, " channels, got ",

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/failure.h"
+#include "engine/structs.h"
 
 namespace kgf::engine {
 namespace {
@@ -39,7 +40,7 @@ Context::~Context() {
 }
 
 void Context::set_kernel(const float* kernel, int size) {
-  require(kernel != nullptr, "kernel must not be null");
+  check_pointer(kernel, "kernel");
   require(model_->kernel != nullptr, "this model has a kernel of its own and takes none");
   const int side = model_->kernel_size;
   require(size >= 1 && size <= side && size % 2 == side % 2, "the kernel must be ", side, " x ",
@@ -84,10 +85,11 @@ Context::Tiling Context::tiling(const kgf_image& in, const kgf_run_options& opti
           "this model does not state how far its tiles must overlap; give the overlap");
   const int margin = (overlap + model_->multiple - 1) / model_->multiple * model_->multiple;
   if (options.tile > 0) {
-    require(most == 0 || options.tile + 2 * margin <= most || !too_large,
-            "this engine takes at most ", most, " pixels a side at once: a tile and twice ", margin,
-            " around it, got a tile of ", options.tile);
-    return {options.tile, overlap};
+    const int tile = std::min(options.tile, engine::most_side);
+    require(most == 0 || tile + 2 * margin <= most || !too_large, "this engine takes at most ",
+            most, " pixels a side at once: a tile and twice ", margin, " around it, got a tile of ",
+            tile);
+    return {tile, overlap};
   }
   const int larger = model_->shrinks ? 1 : model_->scale;
   const double pixels = double(in.height) * in.width * larger * larger;
@@ -179,7 +181,10 @@ void Context::run(const kgf_image& in, const kgf_image& out, const kgf_run_optio
   const std::vector<Span> columns = spans(in.width, cut.tile, cut.overlap, model.multiple, least);
   require(std::min(in.height, in.width) >= least, "in must have sides of at least ", least,
           " pixels, got ", in.height, " x ", in.width);
-  const int total = static_cast<int>(rows.size() * columns.size());
+  const size_t tiles = rows.size() * columns.size();
+  require(tiles <= INT32_MAX, "an image must have fewer than 2^31 tiles, got ", tiles,
+          "; take larger ones");
+  const int total = static_cast<int>(tiles);
   int done = 0;
   for (const Span& row : rows) {
     for (const Span& column : columns) {
@@ -198,6 +203,16 @@ void Context::run(const kgf_image& in, const kgf_image& out, const kgf_run_optio
   }
 }
 
+// Refuses a result with NaN or infinities, for which a float image of the caller's may be to blame.
+void Context::check_result(const Feed& image, const float* result, size_t count) const {
+  if (all_finite(result, count)) return;
+  require(all_finite(image.data, count_of(image.shape)),
+          "in must have finite values with white at 1, got NaN or an infinity");
+  fail(KGF_RUN_ERROR,
+       "the model made NaN or an infinity of finite pixels; export it again, in "
+       "float32 if it is float16");
+}
+
 void Context::run_tile(const kgf_image& in, const Tile& tile, const kgf_image& out, void* stream,
                        std::vector<Feed>* feeds) {
   const Window& read = tile.read;
@@ -213,14 +228,18 @@ void Context::run_tile(const kgf_image& in, const Tile& tile, const kgf_image& o
   image.shape = {1, in.channels, read.height, read.width};
   Place place{nullptr, {1, in.channels, tile.out_height, tile.out_width}};
   if (whole && as_planes(out)) place.data = static_cast<float*>(out.data);
+  bool is_shown = false;
   runner_->run(*feeds, place, stream, [&](const float* data, const std::vector<int64_t>& shape) {
+    is_shown = true;
     if (shape != place.shape) {
       fail(KGF_MODEL_ERROR, "the model must make (1, ", in.channels, ", ", tile.out_height, ", ",
            tile.out_width, ") of a tile of ", read.height, " x ", read.width,
            ", as its scale says, and made something else");
     }
+    check_result(image, data, count_of(shape));
     write_pixels({data + tile.skip, tile.out_plane(), tile.out_width}, out, tile.placed);
   });
+  if (!is_shown) check_result(image, place.data, count_of(place.shape));
 }
 
 void Context::run_tile_on_gpu(const kgf_image& in, const Tile& tile, const kgf_image& out,

@@ -37,6 +37,7 @@ class Context {
   Tiling tiling(const kgf_image& in, const kgf_run_options& options) const;
   Tile tile_of(const Span& row, const Span& column) const;
   std::vector<Feed> fixed_feeds() const;
+  void check_result(const Feed& image, const float* result, size_t count) const;
   void run_tile(const kgf_image& in, const Tile& tile, const kgf_image& out, void* stream,
                 std::vector<Feed>* feeds);
   void run_tile_on_gpu(const kgf_image& in, const Tile& tile, const kgf_image& out, void* stream,

@@ -1,16 +1,18 @@
 #include "engine/model.h"
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <numeric>
 
 #include "engine/failure.h"
+#include "engine/pixels.h"
 
 namespace kgf::engine {
 namespace {
 
 constexpr const char* prefix = "kernelgan_fast.";
 constexpr int64_t probe_side = 48;
+constexpr int most_scale = 64;
 
 std::string text_of(const Session& session, const std::string& key) {
   const auto found = session.metadata().find(prefix + key);
@@ -18,11 +20,12 @@ std::string text_of(const Session& session, const std::string& key) {
 }
 
 int integer_of(const Session& session, const std::string& key, int missing, int least, int most) {
+  if (!session.metadata().count(prefix + key)) return missing;
   const std::string text = text_of(session, key);
-  if (text.empty()) return missing;
-  char* end = nullptr;
-  const long value = std::strtol(text.c_str(), &end, 10);
-  if (*end != '\0' || value < least || value > most) {
+  int value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || value < least || value > most) {
     fail(KGF_MODEL_ERROR, "the model's metadata ", prefix, key, " must be an integer in ", least,
          "..", most, ", got ", text);
   }
@@ -98,11 +101,13 @@ void check_pixels(const Session& session) {
 void take_limits(Model* model) {
   const Port& image = *model->image;
   if (!image.least.empty()) {
-    model->least_side =
-        static_cast<int>(std::max({int64_t{model->least_side}, image.least[2], image.least[3]}));
+    const int64_t least = std::max({int64_t{model->least_side}, image.least[2], image.least[3]});
+    if (least > most_side)
+      fail(KGF_MODEL_ERROR, "the engine takes no image below ", least, " pixels");
+    model->least_side = static_cast<int>(least);
   }
   if (!image.most.empty()) {
-    const int64_t most = std::min({image.most[2], image.most[3], int64_t{1} << 24});
+    const int64_t most = std::min({image.most[2], image.most[3], int64_t{most_side}});
     if (most < model->least_side) {
       fail(KGF_MODEL_ERROR, "the engine takes images of at most ", most,
            " pixels a side, and the model of at least ", model->least_side, "; build it again");
@@ -128,8 +133,10 @@ void probe(Model* model) {
   model->shrinks = is_square && out[2] < probe_side;
   const int64_t large = is_square ? std::max(out[2], probe_side) : 0;
   const int64_t small = is_square ? std::min(out[2], probe_side) : 1;
-  if (!is_square || large % small != 0) {
-    fail(KGF_MODEL_ERROR, "the model must make an image an integer times larger or smaller");
+  if (!is_square || large % small != 0 || large / small > most_scale) {
+    fail(KGF_MODEL_ERROR,
+         "the model must make an image an integer times larger or smaller, at most ", most_scale,
+         " times");
   }
   model->scale = static_cast<int>(large / small);
 }
@@ -149,8 +156,13 @@ std::shared_ptr<const Model> understand(std::unique_ptr<Session> session) {
   model->multiple = integer_of(from, "multiple", 1, 1, 4096);
   model->least_side = integer_of(from, "least_side", 1, 1, 4096);
   take_limits(model.get());
-  model->scale = integer_of(from, "scale", 0, 1, 64);
-  model->shrinks = text_of(from, "task") == "downscale";
+  model->scale = integer_of(from, "scale", 0, 1, most_scale);
+  const std::string task = text_of(from, "task");
+  if (task != "" && task != "upscale" && task != "downscale") {
+    fail(KGF_MODEL_ERROR, "the model's metadata ", prefix,
+         "task must be upscale or downscale, got ", task);
+  }
+  model->shrinks = task == "downscale";
   if (model->scale == 0) probe(model.get());
   if (model->shrinks) {
     // Tiles must begin where the model samples, and a pixel depends on what the kernel covers.

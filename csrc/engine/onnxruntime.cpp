@@ -289,6 +289,9 @@ class OrtModel final : public Session {
         [&](OrtTensorTypeAndShapeInfo** out) { return api_.GetTensorTypeAndShape(value, out); });
     std::vector<int64_t> shape;
     const Element element = read_shape(info.get(), &shape);
+    if (element == Element::other) {
+      fail(KGF_MODEL_ERROR, "the model must make float32 or float16, and made another type");
+    }
     void* data = nullptr;
     check(api_, api_.GetTensorMutableData(value, &data), KGF_RUN_ERROR);
     if (element != Element::float16) return take(static_cast<const float*>(data), shape);

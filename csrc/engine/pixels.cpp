@@ -1,21 +1,10 @@
 #include "engine/pixels.h"
 
-#include <cfloat>
 #include <cstring>
 #include <type_traits>
 
-#include "engine/failure.h"
-
 namespace kgf::engine {
 namespace {
-
-constexpr int most_side = 1 << 24, most_channels = 1024;
-
-int bytes_of(int32_t type) { return type == KGF_UINT8 ? 1 : type == KGF_UINT16 ? 2 : 4; }
-
-float usual_white(int32_t type) {
-  return type == KGF_UINT8 ? 255.0f : type == KGF_UINT16 ? 65535.0f : 1.0f;
-}
 
 float white_of(const kgf_image& image) {
   return image.white > 0 ? image.white : usual_white(image.type);
@@ -93,29 +82,17 @@ void write(const Planes<const float>& planes, const kgf_image& image, const Wind
 
 }  // namespace
 
-void check_image(const kgf_image* image, const char* argument, Role role) {
-  require(image != nullptr, argument, " must not be null");
-  require(image->data != nullptr, argument, ".data must not be null");
-  require(image->type == KGF_UINT8 || image->type == KGF_UINT16 || image->type == KGF_FLOAT32,
-          argument, ".type must be a kgf_type, got ", image->type);
-  require(image->height >= 1 && image->height <= most_side && image->width >= 1 &&
-              image->width <= most_side,
-          argument, " must have sides in 1..2^24, got ", image->height, " x ", image->width);
-  require(image->channels >= 1 && image->channels <= most_channels, argument,
-          " must have 1..1024 channels, got ", image->channels);
-  const float most = image->type == KGF_FLOAT32 ? FLT_MAX : usual_white(image->type);
-  require(image->white >= 0 && image->white <= most, argument, ".white must be in 0..", most,
-          ", got ", image->white);
-  if (role == Role::input) return;
-  const int64_t least = bytes_of(image->type);
-  const auto apart = [&](int64_t stride, int32_t extent) {
-    return extent == 1 || stride >= least || stride <= -least;
-  };
-  require(apart(image->row_stride, image->height) && apart(image->pixel_stride, image->width) &&
-              apart(image->channel_stride, image->channels),
-          argument, " must have strides of at least a sample's ", least, " bytes, got rows ",
-          image->row_stride, ", pixels ", image->pixel_stride, ", channels ",
-          image->channel_stride);
+bool all_finite(const float* values, size_t count) {
+  // Of NaN and infinities alone all bits of the exponent are set. A loop without an exit becomes vectors.
+  constexpr uint32_t exponent = 0x7f800000u;
+  int32_t largest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, sizeof(bits));
+    const auto magnitude = static_cast<int32_t>(bits & exponent);
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest < static_cast<int32_t>(exponent);
 }
 
 const float* as_planes(const kgf_image& image) {

@@ -1,6 +1,7 @@
 // Images of any type and stride ↔ planes of float32.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "engine/gpu.h"
@@ -20,10 +21,24 @@ struct Planes {
   int64_t plane, row;
 };
 
+constexpr int most_side = 1 << 24, most_channels = 1024;
+
+// Of one sample.
+inline int64_t bytes_of(int32_t type) { return type == KGF_UINT8 ? 1 : type == KGF_UINT16 ? 2 : 4; }
+// The value of white where an image does not state it.
+inline float usual_white(int32_t type) {
+  return type == KGF_UINT8 ? 255.0f : type == KGF_UINT16 ? 65535.0f : 1.0f;
+}
+
 enum class Role { input, output };
 
 // Refuses an image that cannot be one, under the argument's name.
 void check_image(const kgf_image* image, const char* argument, Role role);
+// Refuses images that share memory. Both have been checked.
+void check_apart(const kgf_image& in, const kgf_image& out);
+
+// Whether no value is NaN or infinite.
+bool all_finite(const float* values, size_t count);
 
 // The image itself if it is planes as `read_pixels` makes them of all of it, else null.
 const float* as_planes(const kgf_image& image);

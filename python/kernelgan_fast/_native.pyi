@@ -1,9 +1,9 @@
 """The compiled operations. Use kernelgan_fast.ops, which makes the outputs and knows gradients.
 
 Tensors are contiguous, on one device, and made by the caller; what a function computes it writes
-into its last ones. A tensor that does not fit raises ValueError naming it. On a GPU a function
-queues its work on the stream `cuda_stream` (torch.cuda.Stream.cuda_stream) and returns; some need a
-workspace there.
+into its last ones. A tensor that does not fit, or has no memory (meta, fake, sparse), raises
+InputError naming it. On a GPU a function queues its work on the stream `cuda_stream`
+(torch.cuda.Stream.cuda_stream) and returns; some need a workspace there.
 """
 
 from collections.abc import Sequence

@@ -1,16 +1,21 @@
-"""Whole files or none: the one way this package writes to disk; what to say of missing ones."""
+"""Files of limited size in, whole files or none out: how this package reads and writes data."""
 
 from __future__ import annotations
 
 import difflib
 import errno
+import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from kernelgan_fast.errors import OutputError
+from kernelgan_fast.errors import InputError, OutputError
+
+# Bytes of a JSON file. The record of a folder of 100,000 enlarged photos has 150 MB.
+LARGEST_JSON = 1 << 30
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
@@ -42,6 +47,55 @@ def advice_for_missing(path: str | os.PathLike[str]) -> str:
     if not nearest:
         return "check the path"
     return f"did you mean {os.path.join(os.path.dirname(path), nearest[0])}?"
+
+
+def read_file(path: str | os.PathLike[str], largest: int) -> bytes:
+    """Read a regular file of limited size.
+
+    Pipes and devices are refused before they are opened, because reading them may never end.
+
+    Args:
+        path: the file.
+        largest: number of bytes that it may have.
+
+    Raises:
+        InputError: there is no such file, it is not a regular file, it is larger, or it cannot be
+            read.
+    """
+    name = os.fspath(path)
+    try:
+        mode = os.stat(name).st_mode
+        if stat.S_ISDIR(mode):
+            raise InputError(f"{name}: a folder, not a file; name a file in it")
+        if not stat.S_ISREG(mode):
+            raise InputError(f"{name}: a pipe or a device, not a file; copy its content to a file")
+        with open(name, "rb") as stream:
+            content = stream.read(largest + 1)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a null character, or characters that no file name can hold
+        raise InputError(f"{name!r}: not a usable file name ({error})") from error
+    if len(content) > largest:
+        raise InputError(f"{name}: larger than the {largest:,} bytes that such a file may have")
+    return content
+
+
+def read_json(path: str | os.PathLike[str]) -> object:
+    """Read a JSON file of limited size.
+
+    The content is other people's: it may have any structure, and numbers in it may be infinite,
+    NaN, or integers of any length.
+
+    Raises:
+        InputError: the file cannot be read (see `read_file`), or is not JSON.
+    """
+    content = read_file(path, LARGEST_JSON)
+    try:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{os.fspath(path)}: not a JSON file ({error})") from error
 
 
 def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], None]) -> None:

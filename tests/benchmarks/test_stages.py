@@ -141,6 +141,7 @@ def quick(
         "long": stages.Stage("long", "photo", fails, slow=True),
     }
     monkeypatch.setattr(bench, "beside", beside)
+    monkeypatch.setattr(bench, "keep_memory", lambda: None)  # it would last for all later tests
     monkeypatch.setattr(bench, "stages", lambda: some)
     monkeypatch.setattr(bench, "PROFILES", ("default", "fast"))
     return bench

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def test_one_photo(capsys: pytest.CaptureFixture[str]) -> None:
     lines = printed.err.splitlines()
     assert lines[0] == "1 photo, profile quick, 20 iterations, 2 threads, into kernelgan_out"
     assert "done 1/1: a.png" in lines
-    assert lines[-1].startswith("1 done in 0:0")
+    assert re.fullmatch(r"1 done in \d+:\d\d", lines[-1])
     kernel = np.load("kernelgan_out/a_kernel_x2.npy")
     assert kernel.shape == (13, 13)
     assert np.array_equal(scipy.io.loadmat("kernelgan_out/a_kernel_x2.mat")["Kernel"], kernel)

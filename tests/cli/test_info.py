@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 import torch
+from patience import PATIENCE
+from quick import environment
 
+from kernelgan_fast.cli import info
 from kernelgan_fast.cli.main import main
+from kernelgan_fast.ops import native
+from kernelgan_fast.runs.devices import what_auto_means
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,11 +32,48 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
 def test_info_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert facts["auto"] == "cpu" and facts["missing"] is None
+    assert facts["auto"] == what_auto_means() and facts["missing"] is None
     assert facts["extension"]["simd"] in facts["extension"]["simd_levels"]
     assert facts["cpus"] >= 1
     assert "kernels" in facts["cuda"] and "torch" in facts["cuda"]
     assert isinstance(facts["gpus"], list)
+
+
+def native_with(simd: str) -> subprocess.CompletedProcess[str]:
+    """The level that the extension begins with where KERNELGAN_FAST_SIMD is set."""
+    code = "from kernelgan_fast import _native; print(_native.simd_level(), *_native.simd_levels())"
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**environment(), "KERNELGAN_FAST_SIMD": simd},
+        timeout=PATIENCE,
+    )
+
+
+def test_the_environment_chooses_the_vector_unit() -> None:
+    best, *levels = native_with("").stdout.split()
+    assert best == levels[-1]
+    for level in levels:
+        assert native_with(level).stdout.split() == [level, *levels]
+
+
+def test_a_vector_unit_that_is_not_there_is_refused() -> None:
+    done = native_with("mmx")
+    assert done.returncode != 0 and done.stdout == ""
+    words = "InputError: KERNELGAN_FAST_SIMD must be a level that this build and this CPU have"
+    assert words in done.stderr and done.stderr.endswith("got 'mmx'\n")
+
+
+def test_info_says_who_chose_the_vector_unit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value, words in (("", "avx512)"), ("baseline", "avx512; set by KERNELGAN_FAST_SIMD)")):
+        monkeypatch.setenv("KERNELGAN_FAST_SIMD", value)
+        facts = {**native.info(), "simd_levels": ["baseline", "avx2", "avx512"]}
+        monkeypatch.setattr(info, "_extension", lambda facts=facts: (facts, None))
+        assert main(["info"]) == 0
+        assert f"(of baseline, avx2, {words}\n" in capsys.readouterr().out
 
 
 def test_a_missing_extension_is_explained(
@@ -56,8 +99,6 @@ def test_a_missing_extension_is_explained(
 def test_cuda_is_described(
     cuda: str | None, available: bool, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kernelgan_fast.cli import info
-
     monkeypatch.setattr(torch.version, "cuda", cuda)
     cards = SimpleNamespace(is_available=lambda: available, device_count=lambda: 2)
     monkeypatch.setattr(torch, "cuda", cards)
@@ -71,9 +112,6 @@ def test_cuda_is_described(
 def test_gpus_are_listed_with_whether_kernels_run_on_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kernelgan_fast.cli import info
-    from kernelgan_fast.ops import native
-
     built = {**native.info(), "cuda": "13.0.88", "cuda_architectures": ["80-real", "90-real"]}
     monkeypatch.setattr(info, "_extension", lambda: (built, None))
     cards = [
@@ -90,7 +128,5 @@ def test_gpus_are_listed_with_whether_kernels_run_on_them(
 
 
 def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kernelgan_fast.cli import info
-
     monkeypatch.setitem(sys.modules, "torch", None)
     assert info._cuda(None) == "torch is not installed"

@@ -6,21 +6,24 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, wait_until
 from quick import environment, write_photo
 
-# The first photo trains at once, the others until they are stopped.
+# The first photo trains at once, the others until they are stopped; the file "endless" is made when
+# the first of these begins.
 PROGRAM = """
-import sys
+import pathlib, sys
 import pytest, quick
 from kernelgan_fast.gan import trainer
 real_train, calls = trainer.train, []
 def train(problems, config, **options):
     calls.append(1)
     endless = len(calls) > 1 and "--resume" not in sys.argv
+    if endless:
+        pathlib.Path("endless").touch()
     return real_train(problems, quick.ENDLESS if endless else config, **options)
 trainer.train = train
 quick.add_profiles(pytest.MonkeyPatch())
@@ -52,9 +55,9 @@ def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str
     )
     assert process.stdout is not None
     first = process.stdout.readline()  # printed once the first photo's files are there
-    time.sleep(0.5)
+    wait_until(lambda: (tmp_path / "endless").exists() or process.poll() is not None)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, err
     assert first.startswith("a.png") or first.startswith("in/a.png")
     assert out == "" and "Traceback" not in err

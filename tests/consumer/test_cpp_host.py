@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from models import blur, write_weights
 from numpy.typing import NDArray
+from patience import PATIENCE
 from PIL import Image
 
 from kernelgan_fast import sdk
@@ -45,7 +46,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [cmake, "-S", str(folder / "source"), "-B", str(build), f"-DCMAKE_PREFIX_PATH={package}"],
         [cmake, "--build", str(build)],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stdout + done.stderr
     return build / "cpp_host"
 
@@ -66,7 +67,11 @@ def run(host: Path, *words: object) -> subprocess.CompletedProcess[str]:
     """Call the program with the runtime of the Python package."""
     environment = {**os.environ, "KERNELGAN_FAST_ONNXRUNTIME": sdk.get_onnxruntime()}
     return subprocess.run(
-        [str(host), *map(str, words)], capture_output=True, text=True, timeout=120, env=environment
+        [str(host), *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=environment,
     )
 
 
@@ -166,7 +171,7 @@ def test_the_programs_of_the_page_compile(
         file.write_text(program, "utf-8")
     options = [f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only"]
     command = [compiler, *options, f"-I{sdk.get_include()}", *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 

@@ -2,6 +2,7 @@
 // it the test is skipped (77). The models are of tests/cpp/models/make.py.
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -61,13 +62,102 @@ void bad_models_are_refused() {
   EXPECT(fails(KGF_FILE_ERROR, "none.onnx", [] { Model(path_of("none")); }));
 }
 
+// A model whose stated scale is one byte of ours.
+std::vector<char> with_scale(char byte) {
+  std::vector<char> bytes = bytes_of("up2");
+  const std::string key = "kernelgan_fast.scale";
+  const auto found = std::search(bytes.begin(), bytes.end(), key.begin(), key.end());
+  found[static_cast<std::ptrdiff_t>(key.size()) + 2] = byte;
+  return bytes;
+}
+
+void damaged_metadata_is_refused() {
+  const auto open = [](char byte) {
+    const std::vector<char> bytes = with_scale(byte);
+    return Model(bytes.data(), bytes.size()).info().scale;
+  };
+  EXPECT(open('2') == 2 && open('9') == 9);
+  for (char byte : {'0', '-', ' ', 'x', '\0'}) {
+    EXPECT(fails(KGF_MODEL_ERROR, "kernelgan_fast.scale must be an integer in 1..64",
+                 [&] { open(byte); }));
+  }
+  EXPECT(fails(KGF_MODEL_ERROR, "got \\xff", [&] { open('\xff'); }));
+  EXPECT(fails(KGF_MODEL_ERROR, "first output must be an image", [] { Model(path_of("count")); }));
+}
+
+void structures_end_with_a_field() {
+  const Model model(path_of("up2"));
+  Context context(model);
+  Pixels low(40, 40), high(80, 80);
+  const kgf_image in = low.image(), out = high.image();
+  kgf_run_options options = KGF_RUN_OPTIONS_INIT;
+  options.tile = options.overlap = options.memory = -1;  // a memory that there is not
+  for (size_t size = 0; size <= sizeof(options) + 8; ++size) {
+    struct {
+      kgf_run_options options;
+      int64_t beyond;
+    } memory{options, 0};
+    memory.options.struct_size = size;
+    const kgf_status status = kgf_run(context.get(), &in, &out, &memory.options);
+    const bool ends_a_field = size == 8 || size == 12 || size == 16 || size == 24 || size == 32;
+    const std::string words = kgf_last_error();
+    if (ends_a_field) {
+      EXPECT(status == KGF_OK);
+    } else if (size >= 36 && (size <= 40 || size >= 48)) {
+      EXPECT(status == KGF_INVALID_ARGUMENT && words.find("kgf_memory") != std::string::npos);
+    } else {
+      EXPECT(status == KGF_INVALID_ARGUMENT && words.find("struct_size") != std::string::npos);
+    }
+  }
+  for (size_t size : {size_t{10}, sizeof(kgf_info) - 6, size_t{5000}}) {
+    kgf_info info{};
+    info.struct_size = size;
+    EXPECT(kgf_get_info(model.get(), &info) == KGF_INVALID_ARGUMENT && info.scale == 0);
+  }
+  // What a newer program asks for beyond what is known is 0.
+  struct {
+    kgf_info info;
+    int64_t beyond;
+  } newer{{}, -1};
+  newer.info.struct_size = sizeof(newer);
+  EXPECT(kgf_get_info(model.get(), &newer.info) == KGF_OK);
+  EXPECT(newer.info.struct_size == sizeof(newer) && newer.info.scale == 2 && newer.beyond == 0);
+}
+
+void results_that_are_not_finite_are_refused() {
+  Context divide{Model(path_of("divide"))}, up{Model(path_of("up2"))};
+  Pixels low(40, 40), same(40, 40), high(80, 80);
+  std::vector<uint8_t> bytes(40 * 40 * 3, 7);
+  const std::vector<uint8_t> before = bytes;
+  const kgf_image out = kgf_interleaved(bytes.data(), KGF_UINT8, 40, 40, 3);
+  kgf_run_options options = KGF_RUN_OPTIONS_INIT;
+  for (int tile : {0, 32}) {
+    options.tile = tile;
+    const auto run = [&] { divide.run(low.image(), out, options); };
+    EXPECT(fails(KGF_RUN_ERROR, "the model made NaN", run));
+    EXPECT(bytes == before);
+    EXPECT(fails(KGF_RUN_ERROR, "the model made NaN",
+                 [&] { divide.run(low.image(), same.image(), options); }));
+    for (float value : {NAN, INFINITY}) {
+      Pixels bad = low;
+      bad.data[39 * 40 + 39] = value;
+      EXPECT(fails(KGF_INVALID_ARGUMENT, "in must have finite values",
+                   [&] { up.run(bad.image(), high.image(), options); }));
+    }
+  }
+  std::vector<uint8_t> levels(40 * 40 * 3, 255);
+  kgf_image in = kgf_interleaved(levels.data(), KGF_UINT8, 40, 40, 3);
+  in.white = 1e-38f;  // so that 255 is beyond float32
+  EXPECT(fails(KGF_INVALID_ARGUMENT, "white", [&] { up.run(in, high.image()); }));
+}
+
 void tiles_make_what_the_whole_makes() {
   const Model model(path_of("up2"));
   Context context(model);
   Pixels low(70, 101), whole(140, 202), tiled(140, 202);
   context.run(low.image(), whole.image());
   kgf_run_options options = KGF_RUN_OPTIONS_INIT;
-  for (int tile : {32, 40, 101}) {
+  for (int tile : {32, 40, 101, INT32_MAX}) {
     options.tile = tile;
     std::fill(tiled.data.begin(), tiled.data.end(), -9.0f);
     context.run(low.image(), tiled.image(), options);
@@ -160,6 +250,7 @@ void wrong_runs_are_refused() {
   refused("80 x 80", low.image(), other.image());
   refused("at least 32", low.image(), high.image(), 31);
   refused("tile", low.image(), high.image(), -2);
+  refused("overlap", low.image(), low.image());
   Pixels tiny(2, 40), tiny_high(4, 80);
   refused("at least 3", tiny.image(), tiny_high.image());
   kgf_run_options options = KGF_RUN_OPTIONS_INIT;
@@ -209,6 +300,9 @@ int main() {
   }
   models_tell_what_they_are();
   bad_models_are_refused();
+  damaged_metadata_is_refused();
+  structures_end_with_a_field();
+  results_that_are_not_finite_are_refused();
   tiles_make_what_the_whole_makes();
   a_kernel_and_a_number_are_taken();
   half_precision_goes_through();

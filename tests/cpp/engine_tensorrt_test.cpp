@@ -167,6 +167,22 @@ void wrong_runs_are_refused() {
                [&] { lying.run(wide.image(), wide_high.image()); }));
 }
 
+void results_that_are_not_finite_are_refused() {
+  for (const char* element : {"float32", "float16"}) {
+    Facts facts;
+    facts.plan = std::string("fake ") + element + " 2 32 64 end";
+    Context context{Model(engine_of(facts), with_fakes())};
+    const float most = 3e38f;
+    context.set_kernel(&most, 1);
+    context.set_number("lift", most);
+    Pixels low(40, 40), high(80, 80);
+    EXPECT(fails(KGF_RUN_ERROR, "made NaN", [&] { context.run(low.image(), high.image()); }));
+    low.data[7] = NAN;
+    EXPECT(fails(KGF_INVALID_ARGUMENT, "in must have finite values",
+                 [&] { context.run(low.image(), high.image()); }));
+  }
+}
+
 void bad_engines_are_refused() {
   const auto refused = [](kgf_status status, const char* words, const Facts& facts,
                           const kgf_options& options = with_fakes()) {
@@ -228,6 +244,7 @@ int main() {
   host_images_go_through_in_tiles();
   gpu_images_go_through_on_a_stream();
   wrong_runs_are_refused();
+  results_that_are_not_finite_are_refused();
   bad_engines_are_refused();
   threads_share_an_engine();
   std::filesystem::remove_all(folder);

@@ -83,7 +83,10 @@ def test_div2krk_at_scale_4_is_two_steps() -> None:
 
 
 def test_div2krk_s_constant_errs_as_the_published_set_s_does() -> None:
-    """Over the 100 published kernels its mean error is 0.28 at scale 2, 0.27 at scale 4."""
+    """Over the 100 published kernels its mean error is 0.28 at scale 2, 0.27 at scale 4.
+
+    The 60 kernels drawn here are the same everywhere; 0.04 is 2 to 2.5 standard errors of theirs.
+    """
     for scale in (2, 4):
         drawn = [draw("div2krk", scale, seed=3, name=str(name)).array for name in range(60)]
         truths = [BlurKernel(array / array.sum(), scale) for array in drawn]

@@ -83,6 +83,25 @@ def test_a_second_run_resumes(memory: Any, formats: tuple[str, ...]) -> None:
     assert statuses(done({A: "a"}, formats=formats, resume=True)) == ["done"]
 
 
+def test_damaged_results_count_as_not_done(memory: Any) -> None:
+    done({A: "a"})
+    kernel, record = memory.cat_file("/out/a_kernel_x2.npy"), memory.cat_file("/out/a.json")
+    memory.pipe_file("/out/a_kernel_x2.npy", kernel[:-8])
+    with pytest.warns(UserWarning, match=r"a_kernel_x2\.npy: not a readable"):
+        assert statuses(done({A: "a"}, resume=True)) == ["done"]
+    assert memory.cat_file("/out/a_kernel_x2.npy") == kernel
+    memory.pipe_file("/out/a.json", record.replace(b"timings", b"other"))
+    with pytest.warns(UserWarning, match=r"a\.json is damaged"):
+        assert statuses(done({A: "a"}, resume=True)) == ["done"]
+    assert statuses(done({A: "a"}, resume=True)) == ["skipped"]
+
+
+def test_pictures_alone_have_no_kernel_to_read(memory: Any) -> None:
+    done({A: "a"}, formats=("png",))
+    (outcome,) = done({A: "a"}, formats=("png",), resume=True)
+    assert outcome.result.status == "skipped" and outcome.kernel is None
+
+
 def test_files_of_an_earlier_run_go_and_no_others(memory: Any) -> None:
     done({A: "a"}, formats=("npy", "png"))
     record = json.loads(memory.cat_file("/out/a.json"))

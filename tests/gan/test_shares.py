@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from patience import wait_until
 from torch import Tensor
 
 from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.gan import side_by_side, steps
+from kernelgan_fast.gan import side_by_side, steps, trainer
+from kernelgan_fast.gan.side_by_side import Stopped
 from kernelgan_fast.gan.trainer import Draw, Problem, TrainedKernel, Trainer, train
 from kernelgan_fast.ops import native, reference
 
@@ -70,11 +73,49 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(side_by_side, "can_fork", lambda: False)
 
 
-class Watched:
-    """The reference ops, noting which threads call them and how many threads torch has there."""
+class Stop:
+    """Whether the shares of the training that runs now have been told to stop."""
 
     def __init__(self) -> None:
-        self.calls: dict[int, int] = {}
+        self._asked: list[Stopped] = []
+
+    def __call__(self) -> bool:
+        return any(stopped() for stopped in self._asked)
+
+    def run_side_by_side(self, tasks: Sequence[Any]) -> list[Any]:
+        """Do what `side_by_side.run_side_by_side` does, and keep what the first task is handed."""
+
+        def first(stopped: Stopped) -> Any:
+            self._asked.append(stopped)
+            return tasks[0](stopped)
+
+        return side_by_side.run_side_by_side([first, *tasks[1:]])
+
+
+@pytest.fixture
+def told_to_stop(monkeypatch: pytest.MonkeyPatch) -> Stop:
+    """Tells the tests of the next training what its shares are told."""
+    stop = Stop()
+    monkeypatch.setattr(trainer, "run_side_by_side", stop.run_side_by_side)
+    return stop
+
+
+class Watched:
+    """The reference ops, noting which threads call them and how many threads torch has there.
+
+    Args:
+        told_to_stop: says whether the training should have ended.
+
+    Attributes:
+        calls: of `discriminate`, by thread.
+        late: those that were made after the training should have ended.
+        torch_threads: numbers of threads that torch had.
+    """
+
+    def __init__(self, told_to_stop: Stopped = lambda: False) -> None:
+        self._told_to_stop = told_to_stop
+        self.calls: Counter[int] = Counter()
+        self.late: Counter[int] = Counter()
         self.torch_threads: set[int] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -84,7 +125,8 @@ class Watched:
 
     def discriminate(self, *arguments: Any) -> Any:
         caller = threading.get_ident()
-        self.calls[caller] = self.calls.get(caller, 0) + 1
+        self.calls[caller] += 1
+        self.late[caller] += self._told_to_stop()
         self.torch_threads.add(torch.get_num_threads())
         return reference.discriminate(*arguments)
 
@@ -103,22 +145,23 @@ def test_every_share_has_a_thread_and_torch_one_in_each(
 
 @pytest.mark.usefixtures("two_torch_threads", "in_threads")
 def test_an_error_in_progress_stops_every_thread(
-    small_config: TrainConfig, make_problem: MakeProblem
+    small_config: TrainConfig, make_problem: MakeProblem, told_to_stop: Stop
 ) -> None:
-    ops, error, before = Watched(), RuntimeError("enough"), threading.active_count()
-    calls_then = []
+    error, before = RuntimeError("enough"), threading.active_count()
+    ops = Watched(told_to_stop)
+    reported = []
 
     def stop(iteration: int, means: dict[str, float]) -> None:
-        calls_then.append(sum(ops.calls.values()))
+        reported.append(iteration)
         raise error
 
     config = small_config.replace(iterations=5000)  # shares look up every 50 iterations
     with pytest.raises(RuntimeError, match="enough") as caught:
         train([make_problem(seed) for seed in range(3)], config, ops=ops, threads=3, progress=stop)
     assert caught.value is error
-    assert len(calls_then) == 1
-    # Two calls an iteration in two other shares, each with at most one stretch of 50 to finish.
-    assert sum(ops.calls.values()) - calls_then[0] <= 2 * 2 * 50
+    assert len(reported) == 1
+    # Two calls per iteration, and at most 50 iterations until the next look.
+    assert max(ops.late.values()) <= 2 * 50
     assert threading.active_count() == before
     assert torch.get_num_threads() == 2
     assert gc.get_freeze_count() == 0
@@ -126,16 +169,17 @@ def test_an_error_in_progress_stops_every_thread(
 
 @pytest.mark.usefixtures("in_threads")
 def test_a_failure_in_another_share_stops_the_first(
-    small_config: TrainConfig, make_problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
+    small_config: TrainConfig,
+    make_problem: MakeProblem,
+    monkeypatch: pytest.MonkeyPatch,
+    told_to_stop: Stop,
 ) -> None:
-    failed = threading.Event()
     whole = steps.Trainer.iterate
 
     def iterate(self: Trainer, iteration: int, draw: Draw) -> Tensor | None:
         if threading.current_thread() is not threading.main_thread():
-            failed.set()
             raise MemoryError("of the second share")
-        failed.wait(10)
+        wait_until(told_to_stop)
         seen.append(iteration)
         return whole(self, iteration, draw)
 
@@ -144,4 +188,5 @@ def test_a_failure_in_another_share_stops_the_first(
     config = small_config.replace(iterations=1000)
     with pytest.raises(MemoryError, match="of the second share"):
         train([make_problem(seed) for seed in (0, 1)], config, ops=native, threads=2)
-    assert len(seen) < 500
+    # It looks up every 10 iterations and must not go on after it did so for the first time.
+    assert len(seen) <= 11

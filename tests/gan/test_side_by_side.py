@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from patience import wait_until
 
 from kernelgan_fast.errors import InputError, TrainingDiverged, WorkerLost
 from kernelgan_fast.gan import side_by_side
@@ -31,15 +32,20 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
     assert threading.active_count() == threads
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where pytest runs in the background and ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def where(stopped: Stopped) -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
 
 def until_stopped(stopped: Stopped) -> str:
-    end = time.monotonic() + 30
-    while not stopped():
-        assert time.monotonic() < end, "nobody said stop"
-        time.sleep(0.001)
+    wait_until(stopped)
     return "stopped"
 
 
@@ -74,14 +80,25 @@ def test_an_error_beside_stops_the_first_and_is_raised(way: str) -> None:
     assert caught.value.losses == {"ideal": 1.0}
 
 
-def test_an_error_here_ends_the_others(way: str) -> None:
+def test_an_error_here_ends_the_others(way: str, tmp_path: Path) -> None:
+    """A thread is told to stop; a process is killed, or sees that its parent has gone."""
+    begun, never_told = tmp_path / "begun", tmp_path / "never told"
+
     def fail(stopped: Stopped) -> str:
+        wait_until(begun.exists)
         raise InputError("of the first")
 
-    begin = time.monotonic()
+    def work(stopped: Stopped) -> str:
+        begun.touch()
+        try:
+            return until_stopped(stopped)
+        except AssertionError:
+            never_told.touch()
+            raise
+
     with pytest.raises(InputError, match="of the first"):
-        run_side_by_side([fail, until_stopped])
-    assert time.monotonic() - begin < 10
+        run_side_by_side([fail, work])
+    assert begun.exists() and not never_told.exists()
 
 
 class Stubborn(Exception):
@@ -111,12 +128,12 @@ def test_a_process_ended_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @forks
+@pytest.mark.usefixtures("ctrl_c")
 def test_interrupts_reach_this_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C goes to all processes of a terminal; the children leave it to the parent."""
 
     def interrupt(stopped: Stopped) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.05)
+        signal.raise_signal(signal.SIGINT)
         return "went on"
 
     monkeypatch.setattr(side_by_side, "can_fork", lambda: True)

@@ -35,7 +35,7 @@ class FakeCudaTensor:
     """A tensor of a GPU as far as the bindings look; nobody may read its memory."""
 
     dtype = torch.float32
-    is_cuda = True
+    device = torch.device("cuda", 0)
 
     def __init__(self, *shape: int) -> None:
         self.shape = shape
@@ -45,9 +45,6 @@ class FakeCudaTensor:
 
     def is_contiguous(self) -> bool:
         return True
-
-    def get_device(self) -> int:
-        return 0
 
 
 def on(gpu: torch.device, arguments: dict[str, Any]) -> dict[str, Any]:

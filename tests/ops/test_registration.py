@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import PATIENCE
 from torch import Tensor
 
 from cases import CASES
@@ -56,7 +57,7 @@ def test_opcheck(op: str) -> None:
         ("downscale", "scale", lambda _: 0, "scale must be in 1..64, got 0"),
         ("sample_crops", "cdfs", lambda c: [c[0][1:], *c[1:]], "cdfs must be float64 (4, 11)"),
         ("sample_crops", "cdfs", lambda c: c[:1], "cdfs must be as many as images, got 1 and 3"),
-        ("sample_crops", "noise", lambda _: -1.0, "noise must be >= 0, got -1"),
+        ("sample_crops", "noise", lambda _: -1.0, "noise must be >= 0 and finite, got -1"),
         ("sample_crops", "stream", lambda _: -1, "stream must be >= 0, got -1"),
         ("sample_crops", "first", lambda _: -1, "steps must lie in 0..2^32"),
         ("sample_crops", "size", lambda _: 18, "images must be at least size = 18 a side"),
@@ -82,7 +83,7 @@ def test_threads_and_levels_are_restored() -> None:
 
 
 def test_unknown_level_is_refused() -> None:
-    with pytest.raises(InputError, match="SIMD level must be one that this CPU runs"):
+    with pytest.raises(InputError, match=r"SIMD level must be .*baseline.*, got 'mmx'"):
         native.simd("mmx").__enter__()
 
 
@@ -96,7 +97,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
         "    if child == 0: os._exit(0 if torch.equal(draw(), wanted) else 1)\n"
         "    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0
 
 
 def test_strided_tensors_cost_a_copy_not_an_error() -> None:
@@ -113,7 +114,7 @@ class AttributesOnly:
         self._tensor = tensor
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("data_ptr", "shape", "dtype", "is_contiguous", "is_cuda", "get_device"):
+        if name in ("data_ptr", "shape", "dtype", "is_contiguous", "device"):
             return getattr(self._tensor, name)
         raise AttributeError(name)
 

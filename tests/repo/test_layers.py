@@ -71,7 +71,7 @@ MAY_IMPORT = {
         "runtime",
         "sr",
     },
-    "runtime": {"errors", "kernels"},
+    "runtime": {"errors", "kernels", "kernels.blur_kernel"},
     "training": {"errors", "evaluation", "files", "images", "kernels", "spectral", "sr"},
     "evaluation": {
         "errors",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,30 @@ def test_a_foreign_json_is_never_replaced(photos: Path) -> None:
     assert found == {"a.png": "done", "b.png": "failed", "c.png": "done"}
     assert (photos / "b.json").read_text() == '{"labels": []}'
     assert not (photos / "b_kernel_x2.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text[:300],
+        lambda text: text.replace("width_minor", "other"),
+        lambda text: text.replace("record 1", "record 2"),
+    ],
+)
+def test_a_damaged_record_counts_as_not_done(photos: Path, spoil: Callable[[str], str]) -> None:
+    out = photos.parent / "out"
+    list(make(photos).results())
+    before = contents(out)
+    record = out / "a.json"
+    record.write_text(spoil(record.read_text()))
+    with pytest.warns(UserWarning, match=r"a\.json is damaged, or of another version"):
+        found = statuses(list(make(photos, resume=True).results()))
+    assert found.pop("a.png") == "done"
+    assert set(found.values()) == {"skipped"}
+    kernels = [name for name in before if "_kernel_" in name]
+    assert [contents(out)[name] == before[name] for name in kernels] == [True] * 6
+    record.write_text(spoil(record.read_text()))
+    assert set(statuses(list(make(photos).results())).values()) == {"done"}
 
 
 def changed_runs(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from patience import wait_until
 from quick import ENDLESS, QUICK, pixels, write_photo
 
 from kernelgan_fast.api import ProgressEvent, estimate, estimate_files
@@ -219,16 +219,16 @@ def test_a_file_that_cannot_be_written_ends_the_run(
 def test_progress_never_goes_back_while_photos_are_finished(
     cards: Cards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Writing is slow here, so that the next batch trains meanwhile."""
-    whole = store.save
+    """No file is written before the last batch trains."""
+    whole, batches = store.save, 3
 
     def save(kernel: Any, path: Path) -> None:
-        time.sleep(0.05)
+        wait_until(lambda: len(cards.calls) == batches)
         whole(kernel, path)
 
     monkeypatch.setattr(store, "save", save)
     monkeypatch.setattr(gpus, "photos_at_once", lambda photos, seeds, gpus, room: 2)
-    photos = [write_photo(tmp_path / f"{seed}.png", seed=seed) for seed in range(6)]
+    photos = [write_photo(tmp_path / f"{n}.png", seed=n) for n in range(2 * batches)]
     run = estimate_files(photos, tmp_path / "out", profile=QUICK, devices="all", threads=1)
     events: list[ProgressEvent] = []
     assert [result.status for result in run.results(events.append)] == ["done"] * 6

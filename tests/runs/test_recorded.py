@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from quick import write_photo
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
-from kernelgan_fast.runs import recorded, records
+from kernelgan_fast.runs import recorded, records, schema
 from kernelgan_fast.runs.recorded import Made, RecordedRun, Report
 from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
 
@@ -23,6 +23,7 @@ class CopyRun(RecordedRun):
 
     format = "copies 1"
     record_name = "copies.json"
+    facts: ClassVar[Mapping[str, schema.Check]] = {"steps": schema.whole}
     key = "copy"
     trouble: Mapping[str, Exception] = {}
     late: Mapping[str, BaseException] = {}
@@ -210,3 +211,50 @@ def test_a_record_of_another_program(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "copies.json").write_text('{"format": "copies 2", "photos": {}}')
     with pytest.raises(OutputError, match="not a record of this program"):
         CopyRun([photos], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda photos: photos.update(b="text"),
+        lambda photos: photos.update(b=None),
+        lambda photos: photos["b"].update(copy=[1]),
+        lambda photos: photos["b"]["copy"].pop("source"),
+        lambda photos: photos["b"]["copy"].update(source="b.png"),
+        lambda photos: photos["b"]["copy"]["source"].pop("sha256"),
+        lambda photos: photos["b"]["copy"].pop("files"),
+        lambda photos: photos["b"]["copy"].update(files=3),
+        lambda photos: photos["b"]["copy"].update(files=["../b_copy.png"]),
+        lambda photos: photos["b"]["copy"].update(request=[]),
+        lambda photos: photos["b"]["copy"].pop("warnings"),
+        lambda photos: photos["b"]["copy"].update(steps="three"),
+        lambda photos: photos["b"]["copy"].update(other=float("inf")),
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_damaged_entry_counts_as_not_done(
+    photos: Path, tmp_path: Path, resume: bool, spoil: Callable[[Any], object]
+) -> None:
+    out = tmp_path / "out"
+    list(CopyRun([photos], out).results())
+    content = json.loads((out / "copies.json").read_text())
+    spoil(content["photos"])
+    (out / "copies.json").write_text(json.dumps(content))
+    again = CopyRun([photos], out, resume=resume)
+    assert again.notices == [
+        f"{out / 'copies.json'}: the entries of b are damaged and count as not done"
+    ]
+    kept = "skipped" if resume else "done"
+    assert sorted(statuses(list(again.results())).split()) == sorted([kept, kept, "done"])
+    assert sorted(record(out)) == ["a", "b", "c"]
+    assert CopyRun([photos], out).notices == []
+
+
+def test_many_damaged_entries_are_told_in_one_line(photos: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    damaged = {name: 0 for name in ("\x1b[31m", "\ud800", "c", "d", "e", "f", "g")}
+    (out / "copies.json").write_text(json.dumps({"format": "copies 1", "photos": damaged}))
+    (notice,) = CopyRun([photos], out).notices
+    assert r"'\x1b[31m', '\ud800', c, d, e, ... are damaged" in notice
+    assert notice.isprintable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,3 +142,86 @@ def test_a_changed_photo_is_not_held(folder: Path, record: dict[str, Any], tmp_p
 def test_a_photo_that_cannot_be_read_has_no_facts(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="No such file"):
         records.source_facts(tmp_path / "missing.png")
+
+
+def spoilt(record: dict[str, Any], spoil: Callable[[Any], object]) -> dict[str, Any]:
+    copy: dict[str, Any] = json.loads(json.dumps(record))
+    spoil(copy)
+    return copy
+
+
+TILES = {"grid": [1, 2], "width_major": [[1.0, None]], "width_minor": [[0.5, None]]}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda record: record.pop("kernels"),
+        lambda record: record.update(kernels=[]),
+        lambda record: record["kernels"].pop("x2"),
+        lambda record: record["kernels"]["x2"].pop("width_minor"),
+        lambda record: record["kernels"]["x2"].update(angle="0"),
+        lambda record: record["kernels"]["x2"].update(angle=float("inf")),
+        lambda record: record.update(spread={"a": 1}),
+        lambda record: record.update(expected_error="0.1"),
+        lambda record: record.update(expected_error=10**400),
+        lambda record: record.update(warnings="none"),
+        lambda record: record.update(warnings=[{}]),
+        lambda record: record.pop("timings"),
+        lambda record: record["timings"].update(read=None),
+        lambda record: record.update(device=1),
+        lambda record: record.update(versions=[]),
+        lambda record: record.update(files=["a", 3]),
+        lambda record: record.update(source=[]),
+        lambda record: record.update(losses=[float("nan")]),
+        lambda record: record.update(tiles=3),
+        lambda record: record.update(tiles={**TILES, "grid": [1]}),
+        lambda record: record.update(tiles={**TILES, "grid": [2, 1]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[0.5]]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[None, 0.5]]}),
+        lambda record: record.update(tiles={**TILES, "width_minor": [[-0.5, None]]}),
+        lambda record: record.update(tiles={"grid": [1, 2], "width_major": [[1.0, None]]}),
+    ],
+)
+def test_a_damaged_record_is_not_sound(
+    record: dict[str, Any], spoil: Callable[[Any], object]
+) -> None:
+    assert records.is_sound(record, 2)
+    assert not records.is_sound(record, 4)
+    assert records.is_sound({**record, "tiles": TILES}, 2)
+    assert not records.is_sound(spoilt(record, spoil), 2)
+
+
+def test_a_record_is_known_by_its_beginning(folder: Path, tmp_path: Path) -> None:
+    whole = (folder / "a.json").read_bytes()
+    path = tmp_path / "a.json"
+    for content, ours in (
+        (whole, True),
+        (whole[:200], True),
+        (whole.replace(b"record 1", b"record 9"), True),
+        (whole[:10], False),
+        (b'{"labels": [], "format": "kernelgan-fast record 1"}', False),
+    ):
+        path.write_bytes(content)
+        assert records.is_record(path) == ours
+    assert not records.is_record(tmp_path / "none.json")
+    assert not records.is_record(tmp_path)
+
+
+def test_only_files_are_photos(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "zero.png", "folder.png"):
+        with pytest.raises(ImageError, match="it is a folder, a pipe or a device"):
+            records.source_facts(tmp_path / name)
+    with pytest.raises(ImageError, match="a readable file"):
+        records.source_facts(tmp_path / "\ud800")
+    with pytest.raises(ImageError, match="a readable file"):
+        records.source_facts(tmp_path / "a\0b")
+
+
+def test_photos_have_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "_LARGEST_PHOTO", 100)
+    with pytest.raises(ImageError, match="larger than 100 bytes"):
+        records.source_facts(folder / "a.png")

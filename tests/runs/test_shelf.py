@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import queue
 import threading
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import PATIENCE
 
 from kernelgan_fast.crops import CropPlan
 from kernelgan_fast.runs.batch import Prepared
@@ -44,8 +45,12 @@ def indices(batch: list[Photo]) -> list[int]:
 
 
 def test_batches_come_in_order_whoever_is_done_first() -> None:
+    done = [threading.Event() for _ in range(8)]
+
     def job(index: int) -> Photo:
-        time.sleep(0.02 if index % 3 == 0 else 0)
+        if index % 3 == 0:  # these are done after the next ones
+            assert done[index + 1].wait(PATIENCE)
+        done[index].set()
         return Photo(index)
 
     shelf = Shelf([partial(job, index) for index in range(8)], threads=4, ahead=8)
@@ -85,22 +90,29 @@ def test_what_a_job_raises_comes_out() -> None:
 
 
 @pytest.mark.parametrize("limits", [{"ahead": 3}, {"ahead": 100, "most_bytes": 3 * BYTES}], ids=str)
-def test_only_so_many_are_prepared_ahead(limits: dict[str, Any]) -> None:
-    ready, enough = [], threading.Semaphore(0)
+def test_only_so_many_are_prepared_ahead(
+    limits: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready: list[int] = []
+    refused: queue.SimpleQueue[int] = queue.SimpleQueue()
+    has_space = Shelf._has_space
+
+    def watched(shelf: Shelf[Any], index: int) -> bool:
+        found = has_space(shelf, index)
+        if not found:
+            refused.put(index)
+        return found
 
     def job(index: int) -> Photo:
         ready.append(index)
-        enough.release()
         return Photo(index)
 
+    monkeypatch.setattr(Shelf, "_has_space", watched)
     shelf = Shelf([partial(job, index) for index in range(20)], threads=1, **limits)
-    for _ in range(3):
-        assert enough.acquire(timeout=10)
-    time.sleep(0.05)
+    assert refused.get(timeout=PATIENCE) == 3
     assert ready == [0, 1, 2]
     shelf.take(1, everything)
-    assert enough.acquire(timeout=10)
-    time.sleep(0.05)
+    assert refused.get(timeout=PATIENCE) == 4
     assert ready == [0, 1, 2, 3]
     shelf.close()  # those that wait for space end too
     assert len(ready) == 4

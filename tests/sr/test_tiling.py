@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +112,37 @@ def test_other_errors_pass(photo: NDArray[np.uint8]) -> None:
 def test_tiny_tiles_are_refused(photo: NDArray[np.uint8]) -> None:
     with pytest.raises(InputError, match="at least 32 px, or 0 for none, got 8"):
         enlarge_photo(Repeat(), photo, tile=8)
+
+
+class Wrong(Repeat):
+    """Gives what a damaged model might."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.change = change
+
+    def __call__(self, low: Tensor) -> Tensor:
+        return self.change(super().__call__(low))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda high: high.repeat_interleave(2, -1), r"must be \(1, 3, 300, 402\).*300, 804"),
+        (lambda high: high[..., ::2, ::2], r"must be \(1, 3, 300, 402\).*150, 201"),
+        (lambda high: high[:, :1], r"must be \(1, 3, 300, 402\).*\(1, 1, 300"),
+        (lambda high: high[0], r"must be \(1, 3, 300, 402\).*\(3, 300"),
+        (
+            lambda high: (high * 255).long(),
+            "must be .* of floating-point numbers, got .* of torch.int64",
+        ),
+        (lambda high: high / (high > 0.5), "must be finite, got NaN or infinity"),
+        (lambda high: high * math.nan, "must be finite, got NaN or infinity"),
+    ],
+    ids=["too wide", "too small", "one channel", "no batch", "integers", "infinity", "NaN"],
+)
+def test_results_that_would_be_wrong_pictures_are_refused(
+    photo: NDArray[np.uint8], change: Callable[[Tensor], Tensor], words: str
+) -> None:
+    with pytest.raises(InputError, match=f"model.onnx: the enlarged photo {words}"):
+        enlarge_photo(Wrong(change), photo, source="model.onnx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -91,14 +92,66 @@ def test_weights_that_cannot_be_used(tmp_path: Path, stored: Path) -> None:
 
     foreign = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, foreign)
-    with pytest.raises(
-        InputError, match="the format must be 'kernelgan-fast unfold 2', got 'None'"
-    ):
+    with pytest.raises(InputError, match="the format must be 'kernelgan-fast unfold 2', got None"):
         weights.load(foreign)
-    save_file(
-        {"a": torch.zeros(1)},
-        foreign,
-        {"kernelgan-fast": json.dumps({"format": weights.FIRST_FORMAT, "shape": TINY.as_dict()})},
-    )
-    with pytest.raises(InputError, match="the weights do not fit their shape"):
-        weights.load(foreign)
+
+
+def rewritten(stored: Path, **changes: object) -> Path:
+    """The same tensors with other metadata; a change to None removes an entry."""
+    from safetensors.torch import load_file, save_file
+
+    about = {"format": weights.FIRST_FORMAT, "shape": TINY.as_dict(), "about": {}} | changes
+    text = json.dumps({key: value for key, value in about.items() if value is not None})
+    path = stored.with_name("other.safetensors")
+    save_file(load_file(stored), path, {"kernelgan-fast": text})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (None, "the shape of its network is damaged"),
+        ("text", "the shape of its network is damaged"),
+        ({"stages": 2, "widths": [4, 6]}, "must have stages, widths, blocks"),
+        ({"stages": 2, "widths": [4, 6], "blocks": 10**8}, "1 to 64, got 100000000"),
+        ({"stages": 0, "widths": [4, 6], "blocks": 1}, "1 to 64, got 0"),
+        ({"stages": True, "widths": [4, 6], "blocks": 1}, "got True"),
+        ({"stages": 2.0, "widths": [4, 6], "blocks": 1}, "got 2.0"),
+        ({"stages": 2, "widths": 4, "blocks": 1}, "a list of 1 to 8, got 4"),
+        ({"stages": 2, "widths": [], "blocks": 1}, r"a list of 1 to 8, got \[\]"),
+        ({"stages": 2, "widths": [4, 10**6], "blocks": 1}, "1 to 1024, got 1000000"),
+        ({"stages": 2, "widths": [4, 6], "blocks": 64}, "the weights do not fit their shape"),
+        ({"stages": 2, "widths": [1024] * 8, "blocks": 1}, "the weights do not fit their shape"),
+        ({"stages": 3, "widths": [4, 6], "blocks": 1}, "the weights do not fit their shape"),
+    ],
+)
+def test_the_shape_is_compared_with_the_tensors(stored: Path, shape: object, message: str) -> None:
+    with pytest.raises(InputError, match=rf"other\.safetensors: .*{message}"):
+        weights.load(rewritten(stored, shape=shape))
+
+
+def test_only_the_shape_is_needed_of_the_metadata(stored: Path) -> None:
+    for about in (None, "text", []):
+        network, told = weights.load(rewritten(stored, about=about))
+        assert network.shape == TINY and told == {}
+
+
+@pytest.mark.parametrize("text", ["{not json", "[]", "7", "[" * 100_000, "null"])
+def test_metadata_that_are_no_object(stored: Path, text: str) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file(load_file(stored), stored, {"kernelgan-fast": text})
+    with pytest.raises(InputError, match="the format must be"):
+        weights.load(stored)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_must_be_finite(stored: Path, value: float) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(stored)
+    tensors["prior.first.weight"][0, 0, 0, 0] = value
+    text = json.dumps({"format": weights.FIRST_FORMAT, "shape": TINY.as_dict(), "about": {}})
+    save_file(tensors, stored, {"kernelgan-fast": text})
+    with pytest.raises(InputError, match="must be finite"):
+        weights.load(stored)

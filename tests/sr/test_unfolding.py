@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from degraded import Degraded
 from models import blur, write_unfolding_weights, write_weights
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kernelgan_fast.errors import InputError
@@ -150,6 +152,27 @@ def test_the_default_network_is_small_enough(tmp_path: Path) -> None:
     assert sum(weight.numel() for weight in network.parameters()) <= 1_000_000
     weights.save(network, tmp_path / "w.safetensors", {})
     assert (tmp_path / "w.safetensors").stat().st_size <= 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": 0}, "1 to 64, got 0"),
+        ({"width": 10**6}, "1 to 1024, got 1000000"),
+        ({"coarse_width": -1}, "0 to 1024, got -1"),
+        ({"stages": 3}, "the weights do not fit their shape"),
+        ({"coarse_width": 0}, "the weights do not fit their shape"),
+        ({"other": 1}, "it must have stages, width, blocks, coarse_width, coarse_blocks"),
+    ],
+)
+def test_the_architecture_is_compared_with_the_tensors(
+    stored: Path, changes: dict[str, int], message: str
+) -> None:
+    architecture = Architecture(stages=2, width=8, coarse_width=6).as_dict() | changes
+    text = json.dumps({"format": weights.FORMAT, "architecture": architecture})
+    save_file(load_file(stored), stored, {"kernelgan-fast": text})
+    with pytest.raises(InputError, match=rf"tiny\.safetensors: .*{message}"):
+        weights.load(stored)
 
 
 def test_older_weights_are_for_scales_2_and_4(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@
  *
  * Every function that can fail returns a kgf_status, and kgf_last_error() has the words. Nothing is
  * printed, nothing throws. A model may be used by any number of threads, a context by one at a time.
+ * Structures that begin with struct_size may be of another version of this header: the size must end with
+ * a field. Fields that are missing keep their default, and fields that this version does not know must be
+ * 0.
  * Models run in ONNX Runtime 1.17 or newer, engines in the TensorRT that built them; these and the CUDA
  * runtime are opened when they are first needed (see kgf_options).
  */
@@ -36,13 +39,15 @@ typedef enum kgf_status {
   KGF_FILE_ERROR = 2,       /* the model's file cannot be read */
   KGF_MODEL_ERROR = 3,      /* the file is no model, or none that this engine can run */
   KGF_BACKEND_ERROR = 4, /* ONNX Runtime, TensorRT, CUDA or the GPU is not there, or not the one */
-  KGF_RUN_ERROR = 5,     /* one of these failed at this image */
+  KGF_RUN_ERROR = 5,     /* one of these failed at this image, or the result is not finite */
   KGF_OUT_OF_MEMORY = 6,
   KGF_CANCELLED = 7, /* the progress function said so */
   KGF_INTERNAL_ERROR = 8
 } kgf_status;
 
-/* What went wrong in this thread's last call that failed: UTF-8, never null, valid until the next. */
+/* What went wrong in this thread's last call that failed: valid UTF-8 of at most 4096 bytes, never null,
+ * valid until the next. Bytes of paths and models that are not UTF-8, and control characters, are shown
+ * as \xff. */
 KGF_API const char* kgf_last_error(void);
 /* Such as "0.1.0". */
 KGF_API const char* kgf_version(void);
@@ -53,7 +58,7 @@ typedef enum kgf_type { KGF_UINT8 = 0, KGF_UINT16 = 1, KGF_FLOAT32 = 2 } kgf_typ
 
 /* A borrowed image. Pixel (y, x) of channel c is at data + y·row_stride + x·pixel_stride +
  * c·channel_stride, all in bytes; strides may be negative, an input's may be 0 (one plane shown as
- * three). kgf_interleaved and kgf_planar fill them in. */
+ * three). kgf_interleaved and kgf_planar fill them in. The address of a pixel need not be aligned. */
 typedef struct kgf_image {
   void* data;
   int32_t type; /* a kgf_type */
@@ -159,17 +164,21 @@ typedef struct kgf_run_options {
 KGF_API kgf_status kgf_output_size(const kgf_model* model, int32_t height, int32_t width,
                                    int32_t* out_height, int32_t* out_width);
 /* Runs the model. Integer outputs are rounded to the nearest and clipped, float ones are neither.
- * `out` must not overlap `in`; after an error it may be partly written. `options` may be null. */
+ * `out` must not overlap `in`, but may lie beside it on one canvas with equal row strides. `options` may be
+ * null. A result of another shape than the scale says is KGF_MODEL_ERROR or KGF_RUN_ERROR. In host memory,
+ * NaN or an infinity is KGF_INVALID_ARGUMENT if `in` has one, else KGF_RUN_ERROR; in a GPU's memory values
+ * are not looked at. After KGF_INVALID_ARGUMENT for any other reason `out` is as it was; after other errors
+ * some tiles of it may be written, and one that a float32 image in planes takes directly may hold NaN. */
 KGF_API kgf_status kgf_run(kgf_context* context, const kgf_image* in, const kgf_image* out,
                            const kgf_run_options* options);
 
 /* ---- Without a model ---- */
 
 /* out = correlate(in, kernel)[::scale, ::scale], mirrored at the border, of ceil(side / scale) sides.
- * The kernel is size × size, size odd. Needs no ONNX Runtime. */
+ * The kernel is size × size, size odd, finite. `out` must not overlap `in`. Needs no ONNX Runtime. */
 KGF_API kgf_status kgf_downscale(const kgf_image* in, const float* kernel, int32_t size,
                                  int32_t scale, const kgf_image* out);
-/* Threads that kgf_downscale may use, 1 from the start. */
+/* Threads that kgf_downscale may use, 1 from the start. Where the system gives fewer, it uses those. */
 KGF_API kgf_status kgf_set_threads(int32_t threads);
 
 #ifdef __cplusplus

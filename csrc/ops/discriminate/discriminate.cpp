@@ -1,8 +1,10 @@
 #include "ops/discriminate/discriminate.h"
 
+#include <algorithm>
 #include <atomic>
 #include <vector>
 
+#include "core/checked.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 
@@ -11,17 +13,38 @@ namespace {
 
 std::atomic<bool> tensor_cores{false};
 
+// Refuses sizes that the op does not take, or whose arrays its layout, in ints, could not address.
+DiscriminatorLayout layout_of(int64_t channels, int64_t side, int features, int size, int blocks,
+                              int64_t passes) {
+  KGF_CHECK(passes >= 1 && channels >= 1, "crops need at least one pass and channel, got ", passes,
+            " and ", channels);
+  KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
+  KGF_CHECK(blocks >= 1 && blocks <= 64, "blocks must be in 1..64, got ", blocks);
+  KGF_CHECK(size >= 1 && size <= side, "size must be in 1..S = ", side, ", got ", size);
+  // Bounds first, so that no sum below overflows.
+  bool fits = side < 1 << 15 && passes <= max_int && product_fits(max_int, {channels, side, side});
+  if (fits) {
+    const int64_t F = features, taps = channels * size * size;
+    const int64_t positions = (side - size + 1) * (side - size + 1);
+    const int64_t vectors = taps + 2 * (blocks + 1) * F + 1;
+    const int64_t weights = (taps + 1) * F + blocks * (F + 1) * F + F + 1 + 2 * blocks * F;
+    const int64_t problem = (taps + blocks * F) * F;
+    const int64_t pass = (positions + 2) * blocks * F + blocks + 2 + vectors;
+    const int64_t scratch = positions * std::max(taps, F) + (9 + 2 * positions) * F;
+    constexpr int64_t most = max_int / 2;  // room for padding
+    fits = std::max({weights, problem, scratch}) <= most &&
+           product_fits(most - problem, {passes, pass});
+  }
+  KGF_CHECK(fits, "crops must be small enough for arrays of 2^30 values a problem, got ", passes,
+            " passes of ", channels, " x ", side, " x ", side, " with ", features,
+            " features, size ", size, " and ", blocks, " blocks");
+  return {static_cast<int>(channels), static_cast<int>(side), features, size, blocks};
+}
+
 DiscriminatorLayout layout_of(const Array& crops, int features, int size, int blocks) {
   KGF_CHECK(crops.rank == 5 && crops.shape[3] == crops.shape[4],
             "crops must be (N, B, C, S, S), got ", describe(crops));
-  KGF_CHECK(crops.shape[1] >= 1 && crops.shape[2] >= 1,
-            "crops need at least one pass and channel, got ", describe(crops));
-  KGF_CHECK(features >= 1 && features <= 4096, "features must be in 1..4096, got ", features);
-  KGF_CHECK(blocks >= 1 && blocks <= 64, "blocks must be in 1..64, got ", blocks);
-  KGF_CHECK(size >= 1 && size <= crops.shape[3], "size must be in 1..S = ", crops.shape[3],
-            ", got ", size);
-  return {static_cast<int>(crops.shape[2]), static_cast<int>(crops.shape[3]), features, size,
-          blocks};
+  return layout_of(crops.shape[2], crops.shape[3], features, size, blocks, crops.shape[1]);
 }
 
 // Refuses an array that is given but does not lie where crops do.
@@ -84,13 +107,14 @@ void backward(const DiscriminatorLayout& layout, int64_t problems, int passes,
 }  // namespace
 
 int64_t discriminate_saved(int channels, int side, int features, int size, int blocks, int passes) {
-  return DiscriminatorLayout{channels, side, features, size, blocks}.saved(passes);
+  return layout_of(channels, side, features, size, blocks, passes).saved(passes);
 }
 
 int64_t discriminate_workspace(int channels, int side, int features, int size, int blocks,
-                               [[maybe_unused]] int passes, [[maybe_unused]] DiscriminateCall call,
+                               int passes, [[maybe_unused]] DiscriminateCall call,
                                [[maybe_unused]] bool float64, int device) {
-  [[maybe_unused]] const DiscriminatorLayout layout{channels, side, features, size, blocks};
+  [[maybe_unused]] const DiscriminatorLayout layout =
+      layout_of(channels, side, features, size, blocks, passes);
   int64_t elements = 0;
   if (device != host) {
     KGF_CUDA(discriminate_workspace(layout, passes, call, float64, device, &elements));

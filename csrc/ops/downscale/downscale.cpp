@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/checked.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 #include "ops/downscale/downscale_launch.h"
@@ -28,6 +29,8 @@ Problem problem_of(const Array& images, const char* images_name, const Array& ke
   KGF_CHECK(kernel.shape[0] == 1 || kernel.shape[0] == images.shape[0], kernel_name,
             " must hold one kernel or one an image, got ", kernel.shape[0], " for ",
             images.shape[0], " images");
+  KGF_CHECK(kernel.shape[1] < 1 << 15, kernel_name, " must have a side below 2^15, got ",
+            describe(kernel));
   KGF_CHECK(scale >= 1 && scale <= 64, "scale must be in 1..64, got ", scale);
   KGF_CHECK(images.shape[2] >= 1 && images.shape[3] >= 1 && images.shape[2] < (1 << 24) &&
                 images.shape[3] < (1 << 24),
@@ -49,6 +52,10 @@ int64_t downscale_bands(int64_t images, int64_t channels, int64_t height, int sc
                         int64_t kernels) {
   KGF_CHECK(scale >= 1 && kernels >= 0, "scale must be >= 1 and kernels >= 0, got ", scale, " and ",
             kernels);
+  KGF_CHECK(images >= 0 && channels >= 0 && height >= 0 && height < 1 << 24 &&
+                product_fits(INT64_MAX >> 24, {images, channels}),
+            "images must be (N, C, H, W) with H below 2^24, got N = ", images, ", C = ", channels,
+            ", H = ", height);
   const int64_t planes = kernels > 0 ? images * channels / kernels : 0;
   return downscale_band_count(planes * ((height + scale - 1) / scale));
 }

@@ -1,5 +1,6 @@
 #include "ops/downscale_crops/downscale_crops.h"
 
+#include "core/checked.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 
@@ -19,6 +20,9 @@ Sizes check_sizes(const Array& crops, const Array& kernel, const char* kernel_na
   const int64_t kernel_side = kernel.shape[1];
   KGF_CHECK(kernel_side >= 1 && kernel_side <= side, kernel_name,
             " must not be larger than the crops, got K = ", kernel_side, " for S = ", side);
+  // With the padding that scratch_size adds to a row.
+  KGF_CHECK(side < max_int && product_fits(max_int, {channels, side, side + 64}),
+            "a crop must have fewer than 2^31 values, got ", describe(crops));
   const int64_t out_side = (side - kernel_side) / 2 + 1;
   check(kernel, kernel_name, crops.dtype, {problems, kernel_side, kernel_side});
   check(out, out_name, crops.dtype, {problems, channels, out_side, out_side});

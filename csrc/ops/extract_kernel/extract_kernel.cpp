@@ -2,11 +2,20 @@
 
 #include <algorithm>
 
+#include "core/checked.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
 
 namespace kgf {
 namespace {
+
+int64_t largest_weight(const GeneratorLayout& layout) {
+  int64_t most = 0;
+  for (int l = 0; l < layout.layers; ++l) {
+    most = std::max(most, layout.weight(l + 1) - layout.weight(l));
+  }
+  return most;
+}
 
 GeneratorLayout layout_of(const std::vector<int>& sizes, int features) {
   const int layers = static_cast<int>(sizes.size());
@@ -18,6 +27,10 @@ GeneratorLayout layout_of(const std::vector<int>& sizes, int features) {
     KGF_CHECK(sizes[l] >= 1 && sizes[l] <= 31, "sizes must be in 1..31, got ", sizes[l]);
     layout.sizes[l] = sizes[l];
   }
+  const int64_t most = std::max({largest_weight(layout), layout.widest(),
+                                 layout.padded_composition(), layout.padded_product()});
+  KGF_CHECK(most <= max_int, "features and sizes must need fewer than 2^31 values a layer, got ",
+            most, "; take fewer features or smaller layers");
   return layout;
 }
 

@@ -1,5 +1,6 @@
 #include "ops/kernel_regularizers/kernel_regularizers.h"
 
+#include "core/checked.h"
 #include "core/thread_pool.h"
 
 namespace kgf {
@@ -10,6 +11,8 @@ void kernel_regularizers_forward(const Array& kernel, const Array& mask, const A
   const bool wide = is_float64(kernel, "kernel");
   KGF_CHECK(kernel.rank == 3 && kernel.shape[1] == kernel.shape[2] && kernel.shape[1] >= 1,
             "kernel must be (N, K, K), got ", describe(kernel));
+  KGF_CHECK(product_fits(max_int, {kernel.shape[1], kernel.shape[1]}),
+            "kernel must have fewer than 2^31 taps, got ", describe(kernel));
   KGF_CHECK(sparse_power > 0 && sparse_power <= 2, "sparse_power must be in (0, 2], got ",
             sparse_power);
   const int64_t problems = kernel.shape[0], side = kernel.shape[1];

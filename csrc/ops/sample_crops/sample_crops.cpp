@@ -1,7 +1,9 @@
 #include "ops/sample_crops/sample_crops.h"
 
 #include <algorithm>
+#include <cfloat>
 
+#include "core/checked.h"
 #include "core/philox.h"
 #include "core/thread_pool.h"
 
@@ -33,10 +35,11 @@ void sample_crops(const std::vector<Array>& images, const std::vector<Array>& cd
   check(corners, "corners", DType::int64, {steps, problems, 2});
   check(seeds, "seeds", DType::int64, {problems});
   KGF_CHECK(size >= 1, "size must be >= 1, got ", size);
-  KGF_CHECK(noise >= 0, "noise must be >= 0, got ", noise);
+  KGF_CHECK(product_fits(max_int, {channels, size, size}),
+            "a crop must have fewer than 2^31 values, got ", describe(crops));
+  KGF_CHECK(noise >= 0 && noise <= FLT_MAX, "noise must be >= 0 and finite, got ", noise);
   KGF_CHECK(stream >= 0, "stream must be >= 0, got ", stream);
-  KGF_CHECK(first >= 0 && first + steps <= int64_t{1} << 32, "steps must lie in 0..2^32, got ",
-            first, "..", first + steps);
+  check_steps(first, steps);
   for (int64_t n = 0; n < problems; ++n) check_photo(images[n], cdfs[n], channels, size);
 
   const int device = device_of({{seeds, "seeds"}, {crops, "crops"}, {corners, "corners"}});

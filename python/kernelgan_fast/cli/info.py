@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
@@ -12,7 +13,14 @@ DESCRIPTION = """\
 Show versions, how the compiled extension was built, which vector instructions
 it chose, the devices, and what --device auto would run on.
 """
-EPILOG = "exit codes: 0 estimates can run, 3 they cannot (the reason is shown)"
+EPILOG = """\
+environment: KERNELGAN_FAST_SIMD=baseline, avx2 or avx512 makes the compiled
+extension use these vector instructions in place of the best that the CPU has
+
+exit codes: 0 estimates can run, 2 KERNELGAN_FAST_SIMD names instructions that
+this CPU lacks, 3 estimates cannot run (the reason is shown)
+"""
+_SIMD_VARIABLE = "KERNELGAN_FAST_SIMD"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,10 +125,11 @@ def _text(facts: dict[str, Any]) -> str:
         rows += [("extension", "missing"), ("--device auto", "nothing can run")]
     else:
         levels = ", ".join(extension["simd_levels"])
+        chosen = f"; set by {_SIMD_VARIABLE}" if os.environ.get(_SIMD_VARIABLE) else ""
         rows += [
             ("extension", f"version {extension['version']}"),
             *[("", switch) for switch in str(extension["build"]).split()],
-            ("vector unit", f"{extension['simd']} (of {levels})"),
+            ("vector unit", f"{extension['simd']} (of {levels}{chosen})"),
             ("--device auto", f"{facts['auto']}, {facts['cpus']} threads"),
         ]
     rows += [("cpu", f"{facts['cpus']} usable by this process"), ("cuda", facts["cuda"])]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.files import read_json
 
 # The first of these that is there is read; ours hold the same kernel.
 _SUFFIXES = (".json", ".mat", ".npy")
@@ -148,8 +148,8 @@ def _holds_kernel(path: Path) -> bool:
     if _SCALED.fullmatch(path.stem):
         return True
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except InputError:
         return False
     return isinstance(content, dict) and "kernel" in content
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from kernelgan_fast.evaluation import metrics
 from kernelgan_fast.evaluation.blur_laws import from_file
 from kernelgan_fast.evaluation.pairs import kernel_files
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
+from kernelgan_fast.files import read_json
 from kernelgan_fast.kernels import store
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
@@ -123,8 +124,8 @@ def _told(
 
 def _recorded_error(file: Path, name: str) -> float:
     try:
-        record = json.loads((file.parent / f"{name}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        record = read_json(file.parent / f"{name}.json")
+    except InputError:
         return UNKNOWN_ERROR
     error = record.get("expected_error") if isinstance(record, dict) else None
-    return float(error) if isinstance(error, (int, float)) else UNKNOWN_ERROR
+    return error if isinstance(error, float) and 0 <= error < math.inf else UNKNOWN_ERROR

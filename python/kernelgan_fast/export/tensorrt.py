@@ -205,7 +205,7 @@ def _kept(path: Path, facts: dict[str, object]) -> bytes | None:
     try:
         told = json.loads(_sidecar(path).read_text("utf-8"))
         engine = path.read_bytes()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     wanted = {**facts, **_of_file(engine)}
     whole = isinstance(told, dict) and wanted == {name: told.get(name) for name in wanted}

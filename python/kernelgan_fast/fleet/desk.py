@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
+import warnings
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kernelgan_fast.errors import ImageError, OutputError, WorkerLost
+from kernelgan_fast.errors import ImageError, InputError, OutputError, WorkerLost
 from kernelgan_fast.fleet.photos import Photo
 from kernelgan_fast.fleet.storage import StorageFolder, fetch
 from kernelgan_fast.runs import records
@@ -148,8 +149,14 @@ class _Desk(PhotoWork):
         except ImageError:
             return None  # told when it is prepared
         found = super().finished_earlier(photo)
-        if found is not None:
-            self._drop_photo(photo)
+        if found is None:
+            return None
+        try:
+            self._kernel(found, photo)
+        except InputError as error:
+            warnings.warn(f"{error}: the photo is estimated again", stacklevel=2)
+            return None
+        self._drop_photo(photo)
         return found
 
     def prepare(self, photo: Path) -> Task | PhotoResult:
@@ -214,12 +221,10 @@ class _Desk(PhotoWork):
         from kernelgan_fast.kernels import store
 
         ending = f"_kernel_x{self._scale}"
-        file = next(
-            name
-            for name in _listed(result.summary, self.photos[path])
-            if Path(name).stem.endswith(ending) and Path(name).suffix != ".png"
-        )
-        return store.load(self.folder.path / file, scale=self._scale).array
+        for name in _listed(result.summary, self.photos[path]):
+            if Path(name).stem.endswith(ending) and Path(name).suffix != ".png":
+                return store.load(self.folder.path / name, scale=self._scale).array
+        return None  # pictures alone were asked for
 
     def _fetch_earlier(self, far: StorageFolder, name: str) -> bool:
         """Bring a photo's record here, and the files it tells of; whether there is one."""

@@ -16,7 +16,15 @@ from kernelgan_fast.errors import InputError
 
 CONVENTION = "correlation, centre of mass at k//2 + (scale - k%2)/2"
 
+# Side of the largest kernel, HR pixels. Kernels of x4 downscaling have up to 33 px, published sets
+# of camera motion up to 75 px. The time of every method grows with the square of the side.
+LARGEST_SIZE = 101
+
 _SUM_TOLERANCE = 1e-6
+
+# Sum of absolute weights. At this limit float32 arithmetic still leaves 1/60 of a grey level; far
+# beyond it the weights only cancel each other, and their moments overflow.
+_LARGEST_MASS = 1000.0
 
 
 class Widths(NamedTuple):
@@ -59,7 +67,8 @@ class BlurKernel:
     Two kernels are equal when array and scale are.
 
     Args:
-        array: (k, k), k odd, finite, sum 1 within 1e-6; kept as a read-only float64 copy.
+        array: (k, k), k odd and at most `LARGEST_SIZE`, finite, sum 1 within 1e-6, sum of absolute
+            weights at most 1000; kept as a read-only float64 copy.
         scale: how many times smaller the LR image is, an integer of at least 1.
         convention: how the array is meant; see `kernelgan_fast.kernels.geometry`.
         provenance: where the kernel comes from; a mapping that JSON can hold, copied.
@@ -133,11 +142,25 @@ def widths_of(covariance: NDArray[np.float64]) -> Widths:
     return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
 
 
+def check_size(shape: tuple[int, ...]) -> None:
+    """Refuse kernels that are too large to work with.
+
+    Raises:
+        InputError: a side is longer than `LARGEST_SIZE`.
+    """
+    if max(shape, default=0) > LARGEST_SIZE:
+        raise InputError(
+            f"a kernel may have {LARGEST_SIZE} x {LARGEST_SIZE} px, got "
+            f"{' x '.join(map(str, shape))}; crop it around its centre and divide it by its sum"
+        )
+
+
 def _checked_array(values: Any) -> NDArray[np.float64]:
     try:
         array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"a kernel must be an array of numbers: {error}") from error
+    check_size(array.shape)
     if array.ndim != 2 or array.shape[0] != array.shape[1]:
         raise InputError(f"a kernel must be a square array, got shape {array.shape}")
     if array.shape[0] % 2 == 0:
@@ -147,9 +170,15 @@ def _checked_array(values: Any) -> NDArray[np.float64]:
         )
     if not np.isfinite(array).all():
         raise InputError("a kernel must be finite, got NaN or infinity; estimate it again")
-    total = float(array.sum())
-    if abs(total - 1.0) > _SUM_TOLERANCE:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total, mass = float(array.sum()), float(np.abs(array).sum())
+    if not abs(total - 1.0) <= _SUM_TOLERANCE:
         raise InputError(f"a kernel must sum to 1, got {total:.9g}; divide it by its sum")
+    if mass > _LARGEST_MASS:
+        raise InputError(
+            f"the absolute weights of a kernel may sum to {_LARGEST_MASS:g}, got {mass:.6g}; "
+            "estimate it again"
+        )
     return array
 
 
@@ -164,6 +193,6 @@ def _checked_provenance(provenance: Any) -> Mapping[str, Any]:
         raise InputError(f"provenance must be a mapping, got {type(provenance).__name__}")
     try:
         copy = json.loads(json.dumps(dict(provenance), allow_nan=False))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"provenance must be something JSON can hold: {error}") from error
     return MappingProxyType(copy)

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import re
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.files import advice_for_missing, atomic_write
-from kernelgan_fast.kernels.blur_kernel import CONVENTION, BlurKernel
+from kernelgan_fast.files import atomic_write, read_file
+from kernelgan_fast.kernels.blur_kernel import CONVENTION, BlurKernel, check_size
+from kernelgan_fast.kernels.matfile import read_mat
 from kernelgan_fast.kernels.picture import save_picture
 
 # The names under which SRMD, USRNet, ZSSR, KernelGAN and kernel pools keep theirs.
@@ -26,6 +30,18 @@ MAT_VARIABLES = ("Kernel", "ker", "kernel", "kernels")
 # Stored kernels are often float32 or rounded; further off than this it is not a blur kernel.
 _SUM_TOLERANCE = 0.01
 _EXACT_SUM = 1e-6
+
+# Bytes of a .npy or .json file; a kernel of the largest size takes 80 kB as .npy, 300 kB as .json.
+_LARGEST_FILE = 64 << 20
+
+# The first bytes of a .npy file, up to its data. The header is Python source, which numpy's reader
+# evaluates; these are the three entries as numpy and other programs write them.
+_NPY_HEADER = re.compile(
+    rb"\x93NUMPY(?:\x01\x00..|[\x02\x03]\x00....)"
+    rb"\{\s*'descr':\s*'([ -&(-~]{1,16})',\s*'fortran_order':\s*(True|False),"
+    rb"\s*'shape':\s*\(([\d, ]{0,100})\),?\s*\}[ ]*\n",
+    re.DOTALL,
+)
 
 # The 116 bytes of text a .mat file starts with; scipy would put the time of day there.
 _MAT_HEADER = b"MATLAB 5.0 MAT-file, written by kernelgan-fast".ljust(116)
@@ -81,15 +97,17 @@ def load(
         raise InputError(f"{name}: a kernel is read from .npy, .mat or .json, got '{suffix}'")
     try:
         arrays, stored_scale, provenance = _READERS[suffix](name)
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"{name}: no such file; {advice_for_missing(name)}") from error
-    except Exception as error:
-        # numpy, scipy and json answer damaged files with errors of many kinds.
+        array = _normalised(_odd(_chosen(arrays, index)))
+        return BlurKernel(array, _agreed_scale(scale, stored_scale), provenance=provenance)
+    except InputError as error:
+        if str(error).startswith(name):
+            raise
+        raise InputError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise InputError(f"{name}: not enough memory to read it") from error
+    except (OverflowError, RecursionError, SyntaxError, TypeError, ValueError) as error:
+        # numpy and json answer damaged files with all of these.
         raise InputError(f"{name}: not a readable {suffix} file ({error})") from error
-    array = _normalised(_odd(_chosen(arrays, index, name)), name)
-    return BlurKernel(array, _agreed_scale(scale, stored_scale, name), provenance=provenance)
 
 
 def _write_npy(kernel: BlurKernel, stream: BinaryIO) -> None:
@@ -125,41 +143,51 @@ def _write_json(kernel: BlurKernel, stream: BinaryIO) -> None:
     stream.write(("{\n  " + ",\n  ".join(fields) + "\n}\n").encode())
 
 
-_Stored = tuple[list[Any], int | None, dict[str, Any]]
+_Stored = tuple[list[Any], Any, Any]
 
 
 def _read_npy(name: str) -> _Stored:
-    return _split(np.load(name, allow_pickle=False)), None, {}
+    content = read_file(name, _LARGEST_FILE)
+    header = _NPY_HEADER.match(content)
+    if header is None:
+        raise ValueError("it does not begin as such a file does")
+    kind, fortran, sides = (part.decode() for part in header.groups())
+    if re.fullmatch(r"[<>|=][fiu]\d+", kind) is None:  # objects would have to be unpickled
+        raise ValueError(f"a kernel is an array of real numbers, got type {kind}")
+    shape = tuple(map(int, re.findall(r"\d+", sides)))
+    dtype, start = np.dtype(kind), header.end()
+    if math.prod(shape) * dtype.itemsize != len(content) - start:
+        raise ValueError(f"an array of shape {shape} does not fit into its size")
+    order: Literal["C", "F"] = "F" if fortran == "True" else "C"
+    return _split(np.ndarray(shape, dtype, content[start:], order=order)), None, {}
 
 
 def _read_json(name: str) -> _Stored:
-    document = json.loads(Path(name).read_text(encoding="utf-8"))
+    document = json.loads(read_file(name, _LARGEST_FILE).decode("utf-8"))
     if not isinstance(document, dict) or "kernel" not in document:
-        raise InputError(f'{name}: a kernel file must hold an object with "kernel"; check the path')
+        raise InputError('a kernel file must hold an object with "kernel"; check the path')
     convention = document.get("convention", CONVENTION)
     if convention != CONVENTION:
-        raise InputError(f"{name}: the convention must be '{CONVENTION}', got '{convention}'")
+        raise InputError(f"the convention must be '{CONVENTION}', got {reprlib.repr(convention)}")
     array = np.array(document["kernel"], dtype=np.float64)
     return _split(array), document.get("scale"), document.get("provenance", {})
 
 
 def _read_mat(name: str) -> _Stored:
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(name)
-    except NotImplementedError as error:
-        raise InputError(
-            f"{name}: a MATLAB 7.3 file, which is not read here; save it with '-v7'"
-        ) from error
-    stored = [content[key] for key in MAT_VARIABLES if key in content]
+    found = read_mat(name, (*MAT_VARIABLES, "scale"))
+    stored = [found.arrays[key] for key in MAT_VARIABLES if key in found.arrays]
     if not stored:
-        names = ", ".join(key for key in content if not key.startswith("__")) or "nothing"
-        raise InputError(
-            f"{name}: no variable {', '.join(MAT_VARIABLES)} in it, only {names}; rename it"
-        )
-    scale = content.get("scale")
-    return _split(stored[0]), None if scale is None else int(np.ravel(scale)[0]), {}
+        names = ", ".join(found.names[:10]) or "nothing"
+        raise InputError(f"no variable {', '.join(MAT_VARIABLES)} in it, only {names}; rename it")
+    scale = found.arrays.get("scale")
+    return _split(stored[0]), None if scale is None else _scale_of(scale), {}
+
+
+def _scale_of(array: NDArray[Any]) -> int:
+    value = float(array.item()) if array.size == 1 and array.dtype != object else math.nan
+    if not value.is_integer():
+        raise InputError(f"its scale must be one integer, got {reprlib.repr(array.tolist())}")
+    return int(value)
 
 
 def _split(array: NDArray[Any]) -> list[Any]:
@@ -171,20 +199,21 @@ def _split(array: NDArray[Any]) -> list[Any]:
     return list(np.moveaxis(array, -1, 0) if array.shape[0] == array.shape[1] else array)
 
 
-def _chosen(arrays: list[Any], index: int | None, name: str) -> NDArray[np.float64]:
+def _chosen(arrays: list[Any], index: int | None) -> NDArray[np.float64]:
     if index is None and len(arrays) > 1:
         raise InputError(
-            f"{name}: holds {len(arrays)} kernels; say which with index=0 to {len(arrays) - 1}"
+            f"holds {len(arrays)} kernels; say which with index=0 to {len(arrays) - 1}"
         )
     if not 0 <= (index or 0) < len(arrays):
-        raise InputError(f"{name}: index must be 0 to {len(arrays) - 1}, got {index}")
+        raise InputError(f"index must be 0 to {len(arrays) - 1}, got {index}")
     array: NDArray[np.float64] = np.asarray(arrays[index or 0])
     if array.dtype.kind not in "fiu" or array.ndim != 2 or 0 in array.shape:
         raise InputError(
-            f"{name}: a kernel must be a square array of numbers, "
-            f"got shape {array.shape} of {array.dtype}"
+            f"a kernel must be a square array of numbers, got shape {array.shape} of {array.dtype}"
         )
-    return array.astype(np.float64)
+    check_size(array.shape)
+    with np.errstate(over="ignore"):  # of long doubles; infinity is refused later
+        return array.astype(np.float64)
 
 
 def _odd(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,21 +221,23 @@ def _odd(array: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(array, ((1, 0), (1, 0))) if even else array
 
 
-def _normalised(array: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    total = float(array.sum())
+def _normalised(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(array.sum())
     if not abs(total - 1.0) <= _SUM_TOLERANCE:
         raise InputError(
-            f"{name}: a kernel must sum to 1, got {total:.6g}; divide it by its sum if it is one"
+            f"a kernel must sum to 1, got {total:.6g}; divide it by its sum if it is one"
         )
     return array if abs(total - 1.0) <= _EXACT_SUM else array / total
 
 
-def _agreed_scale(asked: int | None, stored: int | None, name: str) -> int:
+def _agreed_scale(asked: int | None, stored: Any) -> Any:
     if asked is None and stored is None:
-        raise InputError(f"{name}: the file does not say its scale; give scale=2 or scale=4")
+        raise InputError("the file does not say its scale; give scale=2 or scale=4")
     if asked is not None and stored is not None and asked != stored:
-        raise InputError(f"{name}: the kernel is for scale {stored}, not {asked}; ask for {stored}")
-    return asked if stored is None else stored  # type: ignore[return-value]
+        shown = reprlib.repr(stored)
+        raise InputError(f"the kernel is for scale {shown}, not {asked}; ask for {shown}")
+    return asked if stored is None else stored  # checked by BlurKernel
 
 
 _WRITERS: dict[str, Callable[[BlurKernel, BinaryIO], None]] = {

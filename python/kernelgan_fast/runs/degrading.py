@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import LARGEST_SEED, versions
 
@@ -119,6 +120,11 @@ class DegradeRun(ScaledRun[DegradeSettings]):
 
     format = FORMAT
     record_name = RECORD
+    facts: ClassVar[Mapping[str, schema.Check]] = {
+        "kernel": schema.KERNEL_FACTS,
+        "parameters": schema.mapping,
+        "size": schema.SIZE,
+    }
 
     def files(self, name: str) -> tuple[Path, Path]:
         """The LR photo and the kernel."""

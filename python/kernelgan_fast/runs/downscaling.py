@@ -13,11 +13,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.kernel_source import KernelSource, kernel_source
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import LARGEST_SEED, versions
@@ -146,6 +147,12 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
 
     format = "kernelgan-fast downscaling 1"
     record_name = "downscale.json"
+    facts: ClassVar[Mapping[str, schema.Check]] = {
+        "applied": schema.text,
+        "kernel": schema.KERNEL_FACTS,
+        "size_before": schema.SIZE,
+        "size": schema.SIZE,
+    }
 
     def files(self, name: str) -> tuple[Path, ...]:
         """The small photo; of pairs also the photo it was made from, and the kernel."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.files import read_json
 
 if TYPE_CHECKING:
     from kernelgan_fast.evaluation.blur_laws import TrueKernel
@@ -225,7 +225,7 @@ def _readable(folder: Path) -> Iterable[Path]:
 def _holds_kernel(path: Path) -> bool:
     """Whether a JSON file is a kernel, and not a record; one that cannot be read may be."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except InputError:
         return True
     return isinstance(content, dict) and "kernel" in content

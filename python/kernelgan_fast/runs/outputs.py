@@ -63,7 +63,7 @@ class OutputFolder:
             OutputError: there is one where the record would go.
         """
         path = self.record_path(name)
-        if path.exists() and records.read_record(path) is None:
+        if path.exists() and not records.is_record(path):
             raise OutputError(
                 f"{path} exists and is not a record of this program: move it away or choose "
                 "another folder with --out"
@@ -114,9 +114,9 @@ class OutputFolder:
         return written
 
     def _remove_earlier(self, name: str) -> None:
-        record = records.read_record(self.record_path(name))
-        if record is None:
+        if not records.is_record(self.record_path(name)):
             return
+        record = records.read_record(self.record_path(name)) or {}
         listed = record.get("files")
         earlier = [file for file in own_names(name) if isinstance(listed, list) and file in listed]
         for path in (self.record_path(name), *(self.path / file for file in earlier)):
@@ -163,7 +163,7 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
 def is_own_picture(path: Path) -> bool:
     """Whether a picture was written by an earlier run, so that it is not taken for a photo."""
     record = record_of_picture(path.name)
-    return record is not None and records.read_record(path.with_name(record)) is not None
+    return record is not None and records.is_record(path.with_name(record))
 
 
 def record_of_picture(name: str) -> str | None:

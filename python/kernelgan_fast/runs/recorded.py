@@ -1,8 +1,9 @@
 """Runs of one photo in, some files out and one record of them all: what they share.
 
-A run is a subclass of `RecordedRun` that says five things:
+A run is a subclass of `RecordedRun` that says six things:
 
     format, record_name   of its record, one JSON file in the output folder
+    facts                 checks of the facts in an entry that the command prints
     key                   what tells its entries of a photo apart, such as "x2"
     files(name)           the files it will write for the photo that gets this name
     request(name)         what decides those files besides the photo, ready for JSON
@@ -32,7 +33,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
-from kernelgan_fast.runs import records
+from kernelgan_fast.files import read_json
+from kernelgan_fast.runs import records, schema
 from kernelgan_fast.runs.clock import Progress
 from kernelgan_fast.runs.outputs import OutputFolder
 from kernelgan_fast.runs.photos import failed, find_photos, notices
@@ -42,6 +44,9 @@ from kernelgan_fast.runs.settings import versions
 # The whole record is written anew each time, which takes longer the more photos it tells of: so
 # many seconds apart, and so many times as long as it takes.
 _SECONDS_BETWEEN_SAVES, _SHARE = 1.0, 20
+
+# Photos that a notice names.
+_MOST_NAMES = 5
 
 # Told with the steps done and their number as a photo is worked on; may raise to stop.
 Report = Callable[[int, int], None]
@@ -85,6 +90,7 @@ class RecordedRun(ABC):
 
     format: ClassVar[str]
     record_name: ClassVar[str]
+    facts: ClassVar[Mapping[str, schema.Check]] = {}
     key: str
 
     def __init__(
@@ -96,12 +102,17 @@ class RecordedRun(ABC):
     ) -> None:
         self._resume = resume
         self._record = Path(out) / self.record_name
-        self._made = self._earlier()
+        self._made, damaged = self._earlier()
         own = {(self._record.parent / file).resolve() for file in self._listed()}
         self.photos, self._failures, left = find_photos(inputs, lambda path: path.resolve() in own)
         self.notices = notices(self.photos)
         if left:
             self.notices.insert(0, f"left out what an earlier run wrote: {left}")
+        if damaged:
+            some = ", ".join(damaged[:_MOST_NAMES]) + (", ..." if damaged[_MOST_NAMES:] else "")
+            self.notices.append(
+                f"{self._record}: the entries of {some} are damaged and count as not done"
+            )
         self.folder = OutputFolder(out)
         self._refuse_strangers()
         self._began = time.perf_counter()
@@ -240,21 +251,43 @@ class RecordedRun(ABC):
             for entry in entries.values():
                 yield from entry["files"]
 
-    def _earlier(self) -> dict[str, dict[str, Any]]:
-        """What earlier runs made, from their record; a file of other making is refused."""
+    def _earlier(self) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        """What earlier runs made, from their record, and the photos whose entries are damaged.
+
+        Raises:
+            OutputError: there is a file of that name that is no record.
+        """
         if not self._record.exists():
-            return {}
+            return {}, []
         try:
-            content = json.loads(self._record.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            content = {}
-        made = content.get("photos") if isinstance(content, dict) else None
-        if not isinstance(made, dict) or content.get("format") != self.format:
+            content = read_json(self._record)
+        except InputError:
+            content = None
+        photos = content.get("photos") if isinstance(content, dict) else None
+        if not isinstance(photos, dict) or content.get("format") != self.format:  # type: ignore[union-attr]
             raise OutputError(
                 f"{self._record} exists and is not a record of this program: move it away or "
                 "choose another folder with --out"
             )
-        return made
+        sound = schema.fields(
+            {
+                "source": schema.SOURCE,
+                "request": schema.mapping,
+                "files": schema.list_of(schema.file_name),
+                "warnings": schema.list_of(schema.text),
+                **self.facts,
+            }
+        )
+        made: dict[str, dict[str, Any]] = {}
+        damaged = []
+        for name, entries in photos.items():
+            kept = entries if isinstance(entries, dict) else {}
+            kept = {key: e for key, e in kept.items() if sound(e) and schema.writable(e)}
+            if kept:
+                made[name] = kept
+            if kept != entries:
+                damaged.append(name if name.isprintable() else ascii(name))
+        return made, damaged
 
     def _refuse_strangers(self) -> None:
         """Refuse to replace photos of this run, or what no record tells of, or to mix with it."""

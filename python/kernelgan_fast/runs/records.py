@@ -5,18 +5,21 @@ It is written last, so its presence means that all of the photo's files are ther
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from kernelgan_fast.errors import ImageError
-from kernelgan_fast.files import atomic_write
+from kernelgan_fast.errors import ImageError, InputError
+from kernelgan_fast.files import atomic_write, read_json
+from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.findings import kernel_facts
 from kernelgan_fast.runs.settings import versions
 from kernelgan_fast.runs.tile_files import tile_facts
@@ -26,6 +29,27 @@ if TYPE_CHECKING:
     from kernelgan_fast.runs.settings import Settings
 
 FORMAT = "kernelgan-fast record 1"
+
+# A record begins with its format; this many bytes of a file tell whether it is one.
+_HEAD = re.compile(rb'\s*\{\s*"format":\s*"' + FORMAT.rpartition(" ")[0].encode())
+_HEAD_BYTES = 120
+
+# Bytes of a photo file. A photo of the largest size has 250 million pixels of 8 bytes.
+_LARGEST_PHOTO = 4 << 30
+
+# What commands print of a record, or put into a table.
+_FIELDS: dict[str, schema.Check] = {
+    "source": schema.SOURCE,
+    "request": schema.mapping,
+    "files": schema.list_of(schema.file_name),
+    "kernels": schema.values_of(schema.KERNEL_FACTS),
+    "expected_error": schema.optional(schema.number),
+    "spread": schema.optional(schema.number),
+    "warnings": schema.list_of(schema.text),
+    "timings": schema.values_of(schema.number),
+    "device": schema.text,
+    "versions": schema.mapping,
+}
 
 
 @dataclass(frozen=True)
@@ -41,17 +65,21 @@ def source_facts(path: Path) -> SourceFacts:
     """Identify a file by its content.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: it cannot be read, is a pipe or a device, or is larger than 4 GiB.
     """
     digest = hashlib.sha256()
     size = 0
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
         with path.open("rb") as stream:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
-    except OSError as error:
-        reason = error.strerror or str(error)
+                if size > _LARGEST_PHOTO:
+                    raise OSError(errno.EFBIG, f"it is larger than {_LARGEST_PHOTO:,} bytes")
+    except (OSError, ValueError) as error:  # ValueError of what cannot be a file name
+        reason = getattr(error, "strerror", None) or str(error)
         raise ImageError(f"a photo must be a readable file, got {path}: {reason}") from error
     return SourceFacts(str(path), size, digest.hexdigest())
 
@@ -122,15 +150,57 @@ def write_record(path: Path, record: Mapping[str, object]) -> None:
     atomic_write(path, write)
 
 
+def is_record(path: Path) -> bool:
+    """Whether a file begins as records of any version do; the rest of it may be damaged."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False
+        with path.open("rb") as stream:
+            return _HEAD.match(stream.read(_HEAD_BYTES)) is not None
+    except (OSError, ValueError):
+        return False
+
+
 def read_record(path: Path) -> dict[str, object] | None:
     """Read a record; None where there is none, or where the file is not a record of ours."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except InputError:
         return None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
     return content
+
+
+def is_sound(record: Mapping[str, object], scale: int) -> bool:
+    """Whether a record has all that commands read from it, of the right types.
+
+    Args:
+        record: as `read_record` gives it; anybody may have changed it.
+        scale: of the kernel that was asked for.
+    """
+    fields = schema.fields(_FIELDS)
+    tiles = record.get("tiles")
+    return (
+        fields(record)
+        and {"x2", f"x{scale}"} <= set(record["kernels"])  # type: ignore[call-overload]
+        and (tiles is None or _are_tiles(tiles))
+        and schema.writable(record)
+    )
+
+
+def _are_tiles(value: object) -> bool:
+    """Whether a value has the widths of each region, both or neither known."""
+    if not isinstance(value, dict) or not schema.list_of(schema.whole, 2)(value.get("grid")):
+        return False
+    rows, cols = value["grid"]
+    width = schema.optional(lambda item: schema.number(item) and item >= 0)  # type: ignore[operator]
+    grid = schema.list_of(schema.list_of(width, cols), rows)
+    widths: list[Any] = [value.get("width_major"), value.get("width_minor")]
+    if not all(map(grid, widths)):
+        return False
+    unknown = [[[item is None for item in line] for line in lines] for lines in widths]
+    return unknown[0] == unknown[1]
 
 
 def still_holds(

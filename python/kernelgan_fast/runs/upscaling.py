@@ -12,9 +12,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
+from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
 from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
@@ -245,6 +246,14 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
 
     format = "kernelgan-fast upscaling 1"
     record_name = "upscale.json"
+    facts: ClassVar[Mapping[str, schema.Check]] = {
+        "method": schema.text,
+        "applied": schema.text,
+        "kernel": schema.KERNEL_FACTS,
+        "tile": schema.whole,
+        "size_before": schema.SIZE,
+        "size": schema.SIZE,
+    }
 
     def files(self, name: str) -> tuple[Path, ...]:
         """The large photo."""
@@ -324,7 +333,13 @@ def _enlarge(
 
     if settings.engine is not None:
         model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
-        return enlarge_photo(model, photo.pixels, tile=settings.tile, progress=report)
+        return enlarge_photo(
+            model,
+            photo.pixels,
+            tile=settings.tile,
+            progress=report,
+            source=settings.engine.path,
+        )
 
     options = Options(
         noise=settings.noise,
@@ -344,7 +359,12 @@ def _enlarge(
         whole = as_tensor(photo.pixels).to(device) if learns else torch.empty(1, 3, 0, 0)
         upscaler = sr.prepare(settings.method, applied.kernel, options, whole)
         return enlarge_photo(
-            upscaler, photo.pixels, tile=settings.tile, device=device, progress=report
+            upscaler,
+            photo.pixels,
+            tile=settings.tile,
+            device=device,
+            progress=report,
+            source=str(settings.weights or f"the method {settings.method}"),
         )
     finally:
         torch.set_num_threads(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -102,8 +103,14 @@ class PhotoWork:
             return None
         name = self.photos[photo]
         path = self.folder.record_path(name)
+        if not records.is_record(path):
+            return None
         record = records.read_record(path)
-        if record is None:
+        if record is None or not records.is_sound(record, self._settings.scale):
+            warnings.warn(
+                f"{path} is damaged, or of another version: the photo is estimated again",
+                stacklevel=2,
+            )
             return None
         files = file_names(name, sorted({2, self._settings.scale}), self._formats)
         if self._settings.tiles is not None:

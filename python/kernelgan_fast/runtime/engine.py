@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runtime.card import read_card
+from kernelgan_fast.runtime.card import Card, read_card
 from kernelgan_fast.runtime.session import Bound, Session
 
 
@@ -26,6 +26,7 @@ class Engine:
         device, threads: see `Session`.
 
     Attributes:
+        path: the model.
         card: what the model says of itself.
         identity: the same for the same file.
 
@@ -37,8 +38,10 @@ class Engine:
     def __init__(
         self, path: str | os.PathLike[str], *, device: str = "cpu", threads: int | None = None
     ) -> None:
+        self.path = os.fspath(path)
         self._session = Session(path, device=device, threads=threads)
-        self.card = read_card(self._session.properties, os.fspath(path))
+        self.card = read_card(self._session.properties, self.path)
+        _check_inputs_and_outputs(self._session, self.card, self.path)
         self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def upscaler(
@@ -90,6 +93,43 @@ class EngineUpscaler:
         """See `Upscaler`."""
         image = np.ascontiguousarray(low.cpu().numpy(), np.float32)
         return torch.from_numpy(self._bound.run(image=image))
+
+
+# Lengths that each side of an input or output may be fixed at. Photos have sides of any length.
+_Sides = tuple[tuple[int, ...], ...]
+_IMAGE: _Sides = ((1,), (3,), (), ())
+
+
+def _check_inputs_and_outputs(session: Session, card: Card, name: str) -> None:
+    """Compare a model with what it says of itself, before a photo is read."""
+    wanted: dict[str, _Sides] = {"image": _IMAGE}
+    if card.kernel is None:
+        size = (card.kernel_size,)
+        wanted |= {"kernel": (size, size), "noise": ((1,),), "kernel_error": ((1,),)}
+    if set(session.inputs) != set(wanted):
+        raise InputError(
+            f"{name}: the model must take {', '.join(wanted)}, got "
+            f"{', '.join(session.inputs) or 'nothing'}; export it again"
+        )
+    (output, shape), *_ = session.outputs.items()
+    for key, got, sides in (
+        *((key, session.inputs[key], sides) for key, sides in wanted.items()),
+        (output, shape, _IMAGE),
+    ):
+        fits = len(got) == len(sides) and all(
+            side in fixed or not isinstance(side, int)
+            for side, fixed in zip(got, sides, strict=True)
+        )
+        if not fits or session.types[key] != "tensor(float)":
+            words = "n, 3, any height, any width" if sides is _IMAGE else _words(sides)
+            raise InputError(
+                f"{name}: {key} must be ({words}) of tensor(float), got "
+                f"({', '.join(map(str, got))}) of {session.types[key]}; export the model again"
+            )
+
+
+def _words(sides: _Sides) -> str:
+    return ", ".join(str(side) for (side,) in sides)
 
 
 def framed(kernel: BlurKernel, size: int) -> NDArray[np.float32]:

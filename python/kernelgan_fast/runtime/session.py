@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
-from kernelgan_fast.runtime.card import PREFIX
+from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
 
 # Names of ours and of ONNX Runtime.
@@ -40,6 +40,7 @@ class Session:
         properties: the model's metadata_props.
         inputs: the shape of each input by name; words are free sides.
         outputs: the same.
+        types: the type of each input and output by name, such as "tensor(float)".
 
     Raises:
         InputError: onnxruntime is not installed, there is no such file, or it is no model.
@@ -57,6 +58,7 @@ class Session:
         provider, number = _parsed(device)
         self.device = device
         name = "the model" if isinstance(model, bytes) else os.fspath(model)
+        self._name = name
         if not isinstance(model, bytes) and not Path(model).is_file():
             raise InputError(f"{name}: no such file; kernelgan-fast export makes one")
         if PROVIDERS[provider] not in runtime.get_available_providers():
@@ -83,6 +85,11 @@ class Session:
         self.properties: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
         self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
+        if not self.outputs:
+            raise InputError(f"{name}: the model has no output; export it again")
+        both = (*self._session.get_inputs(), *self._session.get_outputs())
+        self.types = {each.name: str(each.type) for each in both}
+        self._least_side = least_side(self.properties, name)
         self._number, self._output = number, next(iter(self.outputs))
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
@@ -95,11 +102,12 @@ class Session:
             The first output.
 
         Raises:
-            InputError: inputs that the model has not, or that do not fit it; an image too small.
+            InputError: inputs that the model has not, or that do not fit it; an image too small;
+                a model that fails.
             MemoryError: there was not enough.
         """
         self._check(inputs)
-        with _memory_told():
+        with self.errors():
             return self._session.run([self._output], inputs)[0]  # type: ignore[no-any-return]
 
     def bind(self, **fixed: NDArray[np.float32]) -> Bound:
@@ -123,11 +131,28 @@ class Session:
                 for want, side in zip(shape, got, strict=False)
             ):
                 raise InputError(f"{name} must be of shape {_words(shape)}, got {_words(got)}")
-        least = int(self.properties.get(f"{PREFIX}least_side", 1))
-        if "image" in inputs and min(inputs["image"].shape[2:]) < least:
+        if "image" in inputs and min(inputs["image"].shape[2:]) < self._least_side:
             raise InputError(
-                f"sides of image must be {least} px or more, got {_words(inputs['image'].shape)}"
+                f"sides of image must be {self._least_side} px or more, got "
+                f"{_words(inputs['image'].shape)}"
             )
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what ONNX Runtime raises into errors of Python's and of this package.
+
+        Raises:
+            MemoryError: memory ran out.
+            InputError: the model failed otherwise.
+        """
+        try:
+            yield
+        except Exception as error:  # each of ONNX Runtime's own derives from Exception alone
+            if "Failed to allocate memory" in str(error):
+                raise MemoryError(str(error)) from error
+            raise InputError(
+                f"{self._name}: ONNX Runtime could not run the model ({error}); export it again"
+            ) from error
 
 
 class Bound:
@@ -148,19 +173,8 @@ class Bound:
             changing: the inputs that were not bound.
         """
         self._session._check({**self._fixed, **changing})
-        with _memory_told():
+        with self._session.errors():
             return self._binding.run(**changing)
-
-
-@contextlib.contextmanager
-def _memory_told() -> Iterator[None]:
-    """Turn ONNX Runtime's error of memory that ran out into Python's, for those who then halve."""
-    try:
-        yield
-    except Exception as error:  # each of ONNX Runtime's own derives from Exception alone
-        if "Failed to allocate memory" in str(error):
-            raise MemoryError(str(error)) from error
-        raise
 
 
 def _find_cuda(runtime: Any) -> None:

@@ -7,6 +7,7 @@ belongs to the weights: eigenvectors of a random sample, nobody can compute them
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.files import read_file
 
 KERNEL_SIDE, CODES = 15, 15
 
 # The kernel codes of published weights; KAIR has it in its folder kernels/.
 BASIS_FILE = "srmd_pca_matlab.mat"
+
+# Bytes of a .param or .bin file; published weights have up to 6 MB.
+_LARGEST_FILE = 1 << 30
 
 _NCNN_MAGIC = "7767517"
 _HALF = 0x01306B47  # ncnn's mark of blobs in float16; 0 marks float32
@@ -78,6 +82,8 @@ def load_weights(path: Path | None) -> SrmdWeights:
         raise InputError(
             f"{path}: P must be ({CODES}, {KERNEL_SIDE**2}), got {tuple(basis.shape)}; {_HELP}"
         )
+    if not all(tensor.isfinite().all() for tensor in (*itertools.chain(*layers), basis)):
+        raise InputError(f"{path}: the weights and their basis must be finite, got NaN; {_HELP}")
     return SrmdWeights(tuple(layers), basis, scale, takes_noise)
 
 
@@ -120,7 +126,17 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: not a readable file of weights ({error}); {_HELP}") from error
     if not isinstance(content, Mapping):
         raise InputError(f"{path}: must hold a state dict, got {type(content).__name__}; {_HELP}")
-    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    return {str(name): value for name, value in content.items() if _is_plain(value)}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is an ordinary tensor of floating-point numbers."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and value.is_floating_point()
+    )
 
 
 def _from_state(entries: Mapping[str, Tensor], path: Path) -> list[tuple[Tensor, Tensor]]:
@@ -128,7 +144,7 @@ def _from_state(entries: Mapping[str, Tensor], path: Path) -> list[tuple[Tensor,
     numbers = sorted(
         int(parts[1])
         for parts in (name.split(".") for name in entries)
-        if len(parts) == 3 and parts[0] == "model" and parts[2] == "weight" and parts[1].isdigit()
+        if len(parts) == 3 and parts[0] == "model" and parts[2] == "weight" and parts[1].isdecimal()
     )
     layers = []
     for number in numbers:
@@ -142,9 +158,9 @@ def _from_state(entries: Mapping[str, Tensor], path: Path) -> list[tuple[Tensor,
 def _read_ncnn(path: Path) -> list[tuple[Tensor, Tensor]]:
     plan, blobs = path.with_suffix(".param"), path.with_suffix(".bin")
     try:
-        text = plan.read_text("utf-8", errors="replace")
-        content = blobs.read_bytes()
-    except OSError as error:
+        text = read_file(plan, _LARGEST_FILE).decode("utf-8", errors="replace")
+        content = read_file(blobs, _LARGEST_FILE)
+    except InputError as error:
         raise InputError(
             f"{path}: {plan.name} and {blobs.name} must lie side by side ({error}); {_HELP}"
         ) from error
@@ -172,6 +188,8 @@ def _blobs(convolutions: list[dict[str, str]], content: bytes) -> Iterator[tuple
     at = 0
     for settings in convolutions:
         count, outputs = int(settings["6"]), int(settings["0"])
+        if min(count, outputs) < 1:
+            raise ValueError(f"{count} weights of {outputs} outputs cannot be")
         mark = int.from_bytes(content[at : at + 4], "little")
         if mark not in (0, _HALF):
             raise ValueError(f"the blobs must be float16 or float32, got the mark {mark:#010x}")
@@ -186,13 +204,13 @@ def _blobs(convolutions: list[dict[str, str]], content: bytes) -> Iterator[tuple
 
 
 def _read_basis(path: Path) -> Tensor:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    from kernelgan_fast.kernels.matfile import read_mat
 
     try:
-        basis: NDArray[np.float32] = np.asarray(loadmat(path)["P"], dtype=np.float32)
-    except (OSError, KeyError, ValueError, TypeError, MatReadError) as error:
-        raise InputError(
-            f"{path}: must hold P, the basis that srmd codes kernels in ({error}); {_HELP}"
-        ) from error
-    return torch.from_numpy(np.ascontiguousarray(basis))
+        arrays = read_mat(path, ("P",)).arrays
+    except InputError as error:
+        raise InputError(f"{error}; {_HELP}") from error
+    basis = arrays.get("P")
+    if basis is None or basis.dtype == object:
+        raise InputError(f"{path}: must hold P, the basis that srmd codes kernels in; {_HELP}")
+    return torch.from_numpy(np.ascontiguousarray(basis, dtype=np.float32))

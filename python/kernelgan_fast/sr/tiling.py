@@ -52,6 +52,7 @@ def enlarge_photo(
     tile: int | None = None,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
+    source: str = "the method",
 ) -> Enlarged:
     """Enlarge a photo, in tiles where it is large.
 
@@ -65,9 +66,12 @@ def enlarge_photo(
             the method's context if None.
         device: where to compute, the CPU if None.
         progress: called with the tiles done and their number; may raise to stop.
+        source: name of the method, or of the file that it comes from, for errors.
 
     Raises:
-        InputError: the tile is too small, or memory runs out at the smallest.
+        InputError: the tile is too small, memory runs out at the smallest, or the result of the
+            method has another shape than its scale demands, another type or values that are not
+            finite.
     """
     if tile is not None and tile != 0 and tile < LEAST_TILE:
         raise InputError(f"a tile must be at least {LEAST_TILE} px, or 0 for none, got {tile}")
@@ -75,7 +79,9 @@ def enlarge_photo(
     asked = side
     while True:
         try:
-            enlarged = _in_tiles(upscaler, pixels, side, device or torch.device("cpu"), progress)
+            enlarged = _in_tiles(
+                upscaler, pixels, side, device or torch.device("cpu"), progress, source
+            )
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
@@ -119,6 +125,7 @@ def _in_tiles(
     side: int,
     device: torch.device,
     progress: Callable[[int, int], None] | None,
+    source: str,
 ) -> NDArray[Any]:
     height, width = pixels.shape[:2]
     scale = upscaler.scale
@@ -129,7 +136,7 @@ def _in_tiles(
     total = len(rows) * len(columns)
     for done, (row, column) in enumerate(_pairs(rows, columns), 1):
         read = pixels[row.read_first : row.read_last, column.read_first : column.read_last]
-        high = upscaler(as_tensor(read).to(device))[0]
+        high = _checked(upscaler(as_tensor(read).to(device)), read.shape, scale, source)[0]
         top, left = (scale * (span.first - span.read_first) for span in (row, column))
         kept = high[
             :,
@@ -142,6 +149,22 @@ def _in_tiles(
         if progress is not None:
             progress(done, total)
     return out
+
+
+def _checked(high: Tensor, low: tuple[int, ...], scale: int, source: str) -> Tensor:
+    """Refuse a result that would become a wrong picture; models and weights are other people's."""
+    wanted = (1, 3, low[0] * scale, low[1] * scale)
+    if tuple(high.shape) != wanted or not high.is_floating_point():
+        raise InputError(
+            f"{source}: the enlarged photo must be {wanted} of floating-point numbers, got "
+            f"{tuple(high.shape)} of {high.dtype}; use another model or other weights"
+        )
+    if not bool(high.isfinite().all()):
+        raise InputError(
+            f"{source}: the enlarged photo must be finite, got NaN or infinity; use another model, "
+            "other weights or precision float32"
+        )
+    return high
 
 
 def _pairs(rows: list[Span], columns: list[Span]) -> Iterator[tuple[Span, Span]]:

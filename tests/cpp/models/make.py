@@ -5,6 +5,8 @@ shrink: a kernel of 5 × 5 and a number for inputs, every second pixel kept.
 plain: knows nothing of us, float16, three times as large, any channels.
 liar: up2 that says it enlarges four times.
 table: no image model.
+divide: pixels divided by 0, so that it makes infinities and NaN.
+count: an image of int64.
 """
 
 from __future__ import annotations
@@ -84,6 +86,19 @@ def plain() -> None:
     write("plain", [node], [sides[0]], sides[1], {"sizes": np.array([1, 1, 3, 3], np.float32)})
 
 
+def divide() -> None:
+    node = helper.make_node("Div", ["image", "zero"], ["result"])
+    image, result = (tensor(s, TensorProto.FLOAT, ("n", 3, "h", "w")) for s in ("image", "result"))
+    write("divide", [node], [image], result, {"zero": np.zeros(1, np.float32)}, scale=1, context=0)
+
+
+def count() -> None:
+    node = helper.make_node("Cast", ["image"], ["result"], to=TensorProto.INT64)
+    image = tensor("image", TensorProto.FLOAT, ("n", 3, "h", "w"))
+    result = tensor("result", TensorProto.INT64, ("n", 3, "h", "w"))
+    write("count", [node], [image], result, {}, scale=1)
+
+
 def table() -> None:
     node = helper.make_node("Relu", ["x"], ["y"])
     sides = (tensor(name, TensorProto.FLOAT, ("n", 10)) for name in "xy")
@@ -96,3 +111,5 @@ if __name__ == "__main__":
     shrink()
     plain()
     table()
+    divide()
+    count()

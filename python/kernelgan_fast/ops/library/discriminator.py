@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda, shape_of
 
 
 def _fake_discriminate(
     crops: Tensor, weights: Tensor, u: Tensor, features: int, size: int, blocks: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    count, passes, channels, side, _ = crops.shape
+    count, passes, channels, side, _ = shape_of(crops, "crops", "(N, B, C, S, S)")
     out_side = max(0, side - size + 1)
     saved = native.discriminate_saved(channels, side, features, size, blocks, passes)
     return (

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda, shape_of
 
 
 def _fake_extract_kernel(
     weights: Tensor, sizes: Sequence[int], features: int
 ) -> tuple[Tensor, Tensor]:
-    count, side = weights.shape[0], 1 + sum(sizes) - len(sizes)
-    kernel = weights.new_empty((count, side, side))
-    return kernel, weights.new_empty((count, native.extract_kernel_saved(sizes, features)))
+    saved = native.extract_kernel_saved(sizes, features)  # refuses what no generator has
+    count, side = shape_of(weights, "weights", "(N, P)")[0], 1 + sum(sizes) - len(sizes)
+    return weights.new_empty((count, side, side)), weights.new_empty((count, saved))
 
 
 def _forward_extract_kernel(
@@ -81,7 +81,7 @@ def extract_kernel(weights: Tensor, sizes: Sequence[int], features: int) -> Tens
 def _fake_kernel_regularizers(
     kernel: Tensor, mask: Tensor, weights: Tensor, sparse_power: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    count = kernel.shape[0]
+    count = shape_of(kernel, "kernel", "(N, K, K)")[0]
     return kernel.new_empty(count), kernel.new_empty((count, 4)), kernel.new_empty(kernel.shape)
 
 
@@ -129,8 +129,9 @@ def kernel_regularizers(
 
 
 def _fake_downscale_crops(crops: Tensor, kernel: Tensor) -> Tensor:
-    count, channels, side, _ = crops.shape
-    out_side = max(0, (side - kernel.shape[-1]) // 2 + 1)
+    count, channels, side, _ = shape_of(crops, "crops", "(N, C, S, S)")
+    kernel_side = shape_of(kernel, "kernel", "(N, K, K)")[-1]
+    out_side = max(0, (side - kernel_side) // 2 + 1)
     return crops.new_empty((count, channels, out_side, out_side))
 
 

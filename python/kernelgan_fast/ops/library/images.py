@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import Tensor
 
-from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda
+from kernelgan_fast.ops.library.registry import Gradient, Op, native, on_cuda, shape_of
 
 
 def _fake_downscale(images: Tensor, kernel: Tensor, scale: int) -> Tensor:
-    count, channels, height, width = images.shape
+    count, channels, height, width = shape_of(images, "images", "(N, C, H, W)")
     scale = max(1, scale)  # the extension refuses less, in words
     return images.new_empty((count, channels, -(-height // scale), -(-width // scale)))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from kernelgan_fast.errors import InputError
 from kernelgan_fast.ops.loading import load_native
 
 native = load_native()
@@ -22,6 +23,22 @@ def on_cuda(tensor: Tensor, *workspace: Tensor | None) -> tuple[Any, ...]:
     if not tensor.is_cuda:
         return ()
     return (*workspace, torch.cuda.current_stream(tensor.device).cuda_stream)
+
+
+def shape_of(tensor: Tensor, name: str, axes: str) -> torch.Size:
+    """The shape of an argument, from which outputs are made.
+
+    Args:
+        tensor: the argument.
+        name: of the argument.
+        axes: as the extension names them, such as "(N, C, H, W)".
+
+    Raises:
+        InputError: the tensor has another number of axes.
+    """
+    if tensor.dim() != axes.count(",") + 1:
+        raise InputError(f"{name} must be {axes}, got {tuple(tensor.shape)}.")
+    return tensor.shape
 
 
 class Gradient:
@@ -59,7 +76,8 @@ class Op:
         fake: Callable[..., Any],
         gradient: type[Gradient] | None = None,
     ) -> None:
-        name = schema.split("(")[0]
+        name, _, rest = schema.partition("(")
+        self._names = [argument.split()[-1] for argument in rest.split(")")[0].split(", ")]
         _library.define(schema)
         for device in ("CPU", "CUDA"):
             _library.impl(name, implementation, device)
@@ -77,7 +95,26 @@ class Op:
 
     def __call__(self, *arguments: Any) -> Any:
         traced = torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack()
-        return (self._traced if traced else self._eager)(*arguments)
+        if traced:
+            return self._traced(*arguments)
+        try:
+            return self._eager(*arguments)
+        except RuntimeError as error:
+            _refuse_sparse(self._names, arguments, error)
+            raise
+
+
+def _refuse_sparse(names: Sequence[str], arguments: Sequence[Any], error: RuntimeError) -> None:
+    """Name the argument that is not a dense tensor, where torch failed with such a one."""
+    for name, value in zip(names, arguments, strict=False):
+        for tensor in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(tensor, Tensor) and (
+                tensor.layout is not torch.strided or tensor.is_nested
+            ):
+                kind = "nested" if tensor.is_nested else tensor.layout
+                raise InputError(
+                    f"{name} must be a dense tensor, got a {kind} one; convert it to a dense one."
+                ) from error
 
 
 def _differentiable(
