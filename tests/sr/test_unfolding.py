@@ -105,7 +105,7 @@ def test_conditions_of_several_photos() -> None:
     for scale in (1, 2, 3, 4):
         taus, biases = network.conditions(given, scale)
         assert taus.shape == (2, 4) and biases.shape == (2, 4, 64)
-        assert MIN_TAU <= float(taus.min()) and float(taus.max()) <= MAX_TAU
+        assert float(taus.min()) >= MIN_TAU and float(taus.max()) <= MAX_TAU
         assert not torch.equal(taus[0], taus[1])
         alone = network.conditions(Conditions(*(each[1:] for each in given)), scale)
         assert torch.allclose(alone[0], taus[1:])
@@ -186,5 +186,5 @@ def test_names_of_precisions() -> None:
     assert precision_of("bfloat16", cpu) is torch.bfloat16
     assert precision_of("auto", torch.device("cuda")) is torch.float16
     assert precision_of("auto", cpu) in (torch.float32, torch.bfloat16)
-    with pytest.raises(InputError, match="must be one of auto, float32, .*, got 'int8'"):
+    with pytest.raises(InputError, match=r"must be one of auto, float32, .*, got 'int8'"):
         precision_of("int8", cpu)

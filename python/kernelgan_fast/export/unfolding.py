@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -206,7 +207,7 @@ def _neutral(graph: Graph, change: str, gate: str, blocks: int) -> str:
 
 def _thirds(graph: Graph, picture: str, blocks: int) -> list[str]:
     ends = (0, blocks, 2 * blocks, 3 * blocks)
-    return [graph.slice(picture, 1, first, last) for first, last in zip(ends, ends[1:], strict=False)]
+    return [graph.slice(picture, 1, *span) for span in itertools.pairwise(ends)]
 
 
 def _channels(graph: Graph, tensor: str, channels: int) -> str:

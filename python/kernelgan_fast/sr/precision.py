@@ -32,4 +32,4 @@ def precision_of(name: str, device: torch.device) -> torch.dtype:
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is quicker than float32 there."""
-    return device.type == "cuda" or torch.cpu._is_amx_tile_supported()  # type: ignore[no-untyped-call]
+    return device.type == "cuda" or torch.cpu._is_amx_tile_supported()

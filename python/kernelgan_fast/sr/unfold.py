@@ -110,4 +110,5 @@ def _multiple(network: UnfoldNet | UnfoldingNetwork, scale: int) -> int:
         return network.multiple * FOLD[scale] // scale
     if scale not in (2, 4):
         raise InputError(f"these weights are for scales 2 and 4, got {scale}; use newer weights")
-    return max(network.prior.multiple // scale, 1)
+    multiple: int = network.prior.multiple
+    return max(multiple // scale, 1)

@@ -75,9 +75,9 @@ def save(
     atomic_write(path, write)
 
 
-def load(path: str | os.PathLike[str] | None = None) -> tuple[
-    UnfoldNet | UnfoldingNetwork, dict[str, object]
-]:
+def load(
+    path: str | os.PathLike[str] | None = None,
+) -> tuple[UnfoldNet | UnfoldingNetwork, dict[str, object]]:
     """Read a network, ready to run, and how it was trained.
 
     Args:
@@ -119,9 +119,7 @@ def _metadata(text: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _maker(
-    metadata: Mapping[str, Any], file: Path
-) -> Callable[[], UnfoldNet | UnfoldingNetwork]:
+def _maker(metadata: Mapping[str, Any], file: Path) -> Callable[[], UnfoldNet | UnfoldingNetwork]:
     """Find the network that a file is for; the result makes one."""
     try:
         if metadata.get("format") == FORMAT:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from pathlib import Path
 
@@ -77,8 +76,6 @@ def stored_pairs(
         arrays = {"errors": np.array([pair.error for pair in pairs])}
         for index, pair in enumerate(pairs):
             arrays |= {f"true_{index}": pair.true, f"told_{index}": pair.told}
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-        atomic_write(path, lambda stream: stream.write(buffer.getvalue()))
+        atomic_write(path, lambda stream: np.savez_compressed(stream, **arrays))  # type: ignore[arg-type]
         _log.info("x%d: %d estimated kernels written to %s", scale, len(pairs), path)
     return pairs

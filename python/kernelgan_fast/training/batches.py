@@ -126,12 +126,19 @@ def make_batch(
         *(_spoil(crop, each, random) for crop, each in zip(low, spoilings, strict=True)),
         strict=True,
     )
-    noise = [max(each.noise * by, ROUNDING) / 255 for each, by in zip(spoilings, factors, strict=True)]
+    noise = [
+        max(each.noise * by, ROUNDING) / 255 for each, by in zip(spoilings, factors, strict=True)
+    ]
     errors = [
         max(pair.error, random.uniform(*_SHARPENED_ERROR)) if each.sharpening else pair.error
         for pair, each in zip(pairs, spoilings, strict=True)
     ]
-    conditions = Conditions(*(torch.tensor(facts, dtype=torch.float32, device=device) for facts in (noise, errors, levels)))
+    conditions = Conditions(
+        *(
+            torch.tensor(facts, dtype=torch.float32, device=device)
+            for facts in (noise, errors, levels)
+        )
+    )
     inner = slice(margin, margin + side * scale)
     given = FourierModel([pair.told for pair in pairs], scale, side, device)
     return Batch(scale, torch.stack(spoiled), wide[..., inner, inner], given, conditions)

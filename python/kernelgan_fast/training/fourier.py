@@ -63,18 +63,22 @@ class FourierModel:
     def adjoint(self, transformed: Tensor) -> Tensor:
         """Hᵀ of transformed LR crops (B, 3, F, F/2 + 1), folded: (B, 3 s², H, W)."""
         spread = torch.fft.irfft2(self.spectra[:, None] * transformed[:, :, None])
-        return spread[..., : self.side, : self.side].flatten(1, 2)
+        inside: Tensor = spread[..., : self.side, : self.side]
+        return inside.flatten(1, 2)
 
     def down(self, folded: Tensor) -> Tensor:
         """H of folded HR crops of up to F x F blocks, transformed: (B, 3, F, F/2 + 1)."""
         stacked = folded.unflatten(1, (3, self.scale**2))
         transformed = torch.fft.rfft2(stacked, s=(self.frame, self.frame))
-        return (self._conjugate[:, None] * transformed).sum(dim=2)
+        products: Tensor = self._conjugate[:, None] * transformed
+        return products.sum(dim=2)
 
 
 class _Correction(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, estimate: Tensor, low: Tensor, tau: Tensor, model: FourierModel) -> Tensor:
+    def forward(
+        ctx: Any, estimate: Tensor, low: Tensor, tau: Tensor, model: FourierModel
+    ) -> Tensor:
         inside = slice(FRAME_MARGIN, FRAME_MARGIN + model.side)
         wide = functional.pad(estimate, (FRAME_MARGIN,) * 4, mode="replicate")
         reached = torch.fft.irfft2(model.down(wide))[..., inside, inside]

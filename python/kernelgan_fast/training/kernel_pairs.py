@@ -91,7 +91,8 @@ def _draw_blur(random: np.random.Generator) -> Array:
     """Draw a blur at the original size."""
     kind = random.random()
     if kind < 0.7:
-        first, second = np.exp(random.uniform(*np.log(_DEBLUR_WIDTHS), 2))
+        least, most = np.log(_DEBLUR_WIDTHS)
+        first, second = np.exp(random.uniform(least, most, 2))
         covariance = shapes.covariance_matrix(first, second, random.uniform(-90, 90))
         return shapes.gaussian(covariance, _DEBLUR_SIZE, 1)
     if kind < 0.85:

@@ -106,7 +106,11 @@ class Training:
         self.averaged = UnfoldingNetwork(plan.architecture).to(device).requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
         self._optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True
+            self.network.parameters(),
+            lr=plan.rate,
+            betas=(0.9, 0.99),
+            weight_decay=1e-4,
+            fused=True,
         )
         self._random = np.random.default_rng(plan.seed)
         self.step = 0
@@ -165,7 +169,9 @@ class Training:
         scale = SCALE_ORDER[self.step % len(SCALE_ORDER)]
         chosen = self._random.integers(_PAIRS, size=self.plan.batch)
         pairs = [self._pair(scale, int(index)) for index in chosen]
-        return make_batch(self.photos, pairs, scale, side=self.plan.side_at(scale), random=self._random)
+        return make_batch(
+            self.photos, pairs, scale, side=self.plan.side_at(scale), random=self._random
+        )
 
     def _pair(self, scale: int, index: int) -> KernelPair:
         """One of `_PAIRS` pairs of kernels, made at first use; making eight takes 12 to 24 ms."""
@@ -243,7 +249,8 @@ def run_network(
         correction = batch.model.correction(estimate, batch.low, tau[:, stage])
         return functional.pixel_unshuffle(correction, fold) if fold > 1 else correction
 
-    return network(batch.low, batch.scale, data_step, biases, precision)
+    results: list[Tensor] = network(batch.low, batch.scale, data_step, biases, precision)
+    return results
 
 
 def _loss(difference: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ class Case:
 
     scale: int
     known: bool = True
-    spoiling: Spoiling = Spoiling()
+    spoiling: Spoiling = field(default_factory=Spoiling)
     batches: int = 1
 
 
@@ -62,8 +62,11 @@ def batches(photos: PhotoStore) -> Iterator[tuple[str, Batch]]:
         for _ in range(case.batches):
             pairs = [_pair(case, random) for _ in range(_CROPS)]
             spoilings = [case.spoiling] * _CROPS
-            yield name, make_batch(
-                photos, pairs, case.scale, side=side, random=random, spoilings=spoilings
+            yield (
+                name,
+                make_batch(
+                    photos, pairs, case.scale, side=side, random=random, spoilings=spoilings
+                ),
             )
 
 
