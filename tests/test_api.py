@@ -117,6 +117,13 @@ def test_real_photos_keep_their_edges() -> None:
         quick(small)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+def test_kernels_in_closed_form_use_the_whole_photo_anyway(scale: int) -> None:
+    without, with_edges = (estimate(pixels(), scale=scale, real=real) for real in (False, True))
+    assert without.kernel == with_edges.kernel
+    assert without.expected_error == with_edges.expected_error
+
+
 def test_grey_photos_are_told_of() -> None:
     result = quick(pixels()[:, :, 0])
     assert any("grey" in warning for warning in result.diagnostics.warnings)

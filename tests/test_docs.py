@@ -30,6 +30,7 @@ NOT_RUN = {
     "pytest": "these are the tests",
     "ray start": "tests/fleet starts clusters, in their own section of .ci/run",
     "scripts/test": "these are the tests",
+    "export KERNELGAN_FAST_SIMD": "for the tests",
     "cmake": "tests/consumer builds the example, .ci/run the C++ tests",
     "build/host": "tests/consumer runs the example",
     "ctest": ".ci/run does",

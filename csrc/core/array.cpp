@@ -1,13 +1,16 @@
 #include "core/array.h"
 
+#include <algorithm>
+
 #include "core/checked.h"
 
 namespace kgf {
 
 int64_t Array::size() const {
+  const auto end = shape.begin() + rank;
+  if (std::find(shape.begin(), end, 0) != end) return 0;
   int64_t count = 1;
   for (int axis = 0; axis < rank; ++axis) {
-    if (shape[axis] == 0) return 0;
     KGF_CHECK(shape[axis] > 0 && product_fits(INT64_MAX, {count, shape[axis]}),
               "an array must have at most 2^63 elements, got ", describe(*this));
     count *= shape[axis];

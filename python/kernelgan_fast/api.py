@@ -116,7 +116,8 @@ def estimate(
         seed: of the first run, 0 or more.
         seeds: runs a photo, with seed, seed + 1, …; the kernel is the mean of the centred
             kernels, and `Estimate.spread` says how far they are from it. 1 to 100.
-        real: keep the edges; without it 10 px a side are cut off, as synthetic images need.
+        real: keep the edges in trainings and in the search of "recurrence"; without it 10 px a
+            side are cut off, as synthetic images need. Kernels in closed form use the whole photo.
         device: "cpu", a GPU as "cuda" or "cuda:1", or "auto": the CPU or the first GPU,
             whichever a short measurement says will be done first.
         devices: several GPUs, as a list of names or "all", instead of `device`.

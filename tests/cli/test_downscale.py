@@ -52,7 +52,7 @@ def test_a_folder_of_photos(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     code = downscale(
-        "in/a.png", "--kernel", "pool", "--scale", "2", "--seed", "7", "--noise", "2",
+        "in/a.png", "--kernel-pool", "pool", "--scale", "2", "--seed", "7", "--noise", "2",
         "--pairs", "--format", "tif", "--out", "o",
     )  # fmt: skip
     assert code == 0
@@ -82,9 +82,9 @@ def test_quiet_json_and_a_bad_photo(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_resume(capsys: pytest.CaptureFixture[str]) -> None:
-    assert downscale("in/a.png", "--kernel", "pool") == 0
+    assert downscale("in/a.png", "--kernel-pool", "pool") == 0
     first = capsys.readouterr().out
-    assert downscale("in", "--kernel", "pool", "--resume") == 0
+    assert downscale("in", "--kernel-pool", "pool", "--resume") == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(first) and len(printed.out.splitlines()) == 3
     assert "done earlier 1/3: in/a.png" in printed.err
@@ -114,6 +114,9 @@ def test_what_was_done_to_a_photo_is_told(capsys: pytest.CaptureFixture[str]) ->
         (["in", "--kernel", "none.mat"], "no such file"),
         (["in", "--kernel", "bicubik"], "must be estimate, bicubic, a file"),
         (["in", "--kernel", "in"], "in: no kernels of scale 2 there"),
+        (["in", "--kernel-pool", "in"], "in: no kernels of scale 2 there"),
+        (["in", "--kernel-pool", "pool/k.mat"], "must be a folder, got pool/k.mat"),
+        (["in", "--kernel-pool", "pool", "--kernel", "bicubic"], "not allowed with"),
         (["in", "--kernel", "pool/k.mat", "--scale", "4"], "is for scale 2, not 4"),
         (["in", "--kernel", "two.npy"], "must sum to 1, got 2"),
         (["in", "--kernel", "bicubic", "--scale", "3"], "choose from"),

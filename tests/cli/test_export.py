@@ -17,7 +17,7 @@ from kernelgan_fast.export.tensorrt import BuiltEngine
 from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import save
 from kernelgan_fast.runs import exporting
-from kernelgan_fast.runs.kernel_source import Applied, KernelSource
+from kernelgan_fast.runs.applied import Applied, KernelSource
 
 pytest.importorskip("onnxruntime")
 
@@ -88,10 +88,10 @@ def test_a_network_trained_on_a_photo(
     # Without a kernel, the photo's own.
     asked = []
 
-    def estimated(kernel: str, scale: int, *, seed: int) -> KernelSource:
-        asked.append((kernel, scale, seed))
+    def estimated(kernel: str, scale: int) -> KernelSource:
+        asked.append((kernel, scale))
         found = Applied(blur(scale), "its own kernel", notes=("a doubtful kernel",))
-        return KernelSource("each photo's own", lambda photo, name: found, lambda name: None)
+        return KernelSource("each photo's own", lambda photo, name: found, lambda photo, name: None)
 
     monkeypatch.setattr(exporting, "kernel_source", estimated)
     assert export(*command, "--scale", "4") == 0
@@ -99,7 +99,7 @@ def test_a_network_trained_on_a_photo(
     assert export(*command, "--json", "--quiet") == 0
     printed = capsys.readouterr()
     assert printed.err == "" and json.loads(printed.out)["warnings"] == ["a doubtful kernel"]
-    assert asked == [("estimate", 4, 0), ("estimate", 2, 0)]
+    assert asked == [("estimate", 4), ("estimate", 2)]
 
 
 def test_weights_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:

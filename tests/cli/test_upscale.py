@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from quick import write_photo
 
@@ -49,6 +50,45 @@ def test_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert read_image("o/a_x4.tif").pixels.shape == (240, 256, 3)
     request = json.loads(Path("o/upscale.json").read_text())["photos"]["a"]["x4"]["request"]
     assert request["noise"] == 2 and request["iterations"] == 3 and request["seed"] == 7
+
+
+def test_a_folder_of_kernels_gives_each_photo_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`estimate`, then `upscale` by its folder, is `upscale` alone."""
+    assert main(["estimate", "in", "--out", "kernels"]) == 0
+    quick = ("--method", "backprojection")
+    assert upscale("in", "--out", "alone", *quick) == 0
+    capsys.readouterr()
+    assert upscale("in", "--kernel", "kernels", "--out", "o", *quick) == 0
+    printed = capsys.readouterr()
+    assert printed.err.startswith("2 photos, backprojection by each photo's kernel in kernels, ")
+    by = [line.split(" px by ")[1].split()[0] for line in printed.out.splitlines()]
+    assert by == ["a_kernel_x2.json", "b_kernel_x2.json"]
+    for name in ("a_x2.png", "b_x2.png"):
+        assert np.array_equal(*(read_image(f"{out}/{name}").pixels for out in ("alone", "o")))
+    entries = [
+        json.loads(Path(out, "upscale.json").read_text())["photos"] for out in ("alone", "o")
+    ]
+    for name in "ab":
+        first, second = (photos[name]["x2"] for photos in entries)
+        assert first["expected_error"] == pytest.approx(second["expected_error"], rel=1e-5)
+        assert first["kernel"] == second["kernel"]
+    assert upscale("in", "--kernel", "kernels", "--out", "o", "--resume", *quick) == 0
+    assert "2 done earlier" in capsys.readouterr().err
+
+
+def test_a_photo_without_a_kernel_in_the_folder_fails_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["estimate", "in/a.png", "--out", "kernels"]) == 0
+    capsys.readouterr()
+    assert upscale("in", "--kernel", "kernels", "--method", "backprojection") == 1
+    printed = capsys.readouterr()
+    assert (
+        "error: in/b.png: kernels has no kernel of this photo (looked for b_kernel" in printed.err
+    )
+    assert sorted(os.listdir("kernelgan_large")) == ["a_x2.png", "upscale.json"]
 
 
 def test_a_photo_that_cannot_be_used_does_not_stop_the_others(

@@ -1,9 +1,11 @@
 // Counters, threads, arrays, instruction set levels.
 #include <atomic>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "core/array.h"
+#include "core/checked.h"
 #include "core/device.h"
 #include "core/launch.h"
 #include "core/normal.h"
@@ -101,6 +103,30 @@ void wrong_arrays_are_refused_by_name() {
   EXPECT(test::throws<Error>([&] { check(array, "thing", DType::float32, {6}); }));
 }
 
+void sizes_that_overflow_are_refused() {
+  constexpr int64_t most = INT64_MAX;
+  EXPECT(product_fits(most, {most, 1, 1}) && product_fits(most, {0, most, most}));
+  EXPECT(product_fits(most, {most, most, 0}) && product_fits(6, {2, 3}) && product_fits(0, {0, 5}));
+  EXPECT(!product_fits(most, {most, 2}) && !product_fits(5, {2, 3}) && !product_fits(0, {1}));
+  EXPECT(!product_fits(most, {int64_t{1} << 32, int64_t{1} << 31}));
+  float memory[1] = {};
+  const auto size = [&](int64_t a, int64_t b, int64_t c) {
+    return Array{memory, DType::float32, 3, {a, b, c}}.size();
+  };
+  EXPECT(size(2, 3, 4) == 24 && size(most, 1, 1) == most && size(0, most, most) == 0);
+  EXPECT(size(most, most, 0) == 0);
+  EXPECT(test::throws<Error>([&] { size(most, most, 1); }));
+  EXPECT(test::throws<Error>([&] { size(1, -1, 1); }));
+  constexpr int64_t words = int64_t{1} << 32;
+  check_steps(0, words);
+  check_steps(words, 0);
+  for (auto [first, count] :
+       {std::pair(most, int64_t{1}), std::pair(most - 3, int64_t{4}), std::pair(int64_t{1}, words),
+        std::pair(int64_t{-1}, int64_t{1}), std::pair(int64_t{0}, most), std::pair(most, most)}) {
+    EXPECT(test::throws<Error>([first = first, count = count] { check_steps(first, count); }));
+  }
+}
+
 void arrays_of_different_devices_are_refused_by_name() {
   float memory[2] = {};
   const Array here{memory, DType::float32, 1, {2}};
@@ -181,6 +207,7 @@ int main() {
   a_task_that_throws_reaches_the_caller();
   wrong_settings_are_refused();
   wrong_arrays_are_refused_by_name();
+  sizes_that_overflow_are_refused();
   arrays_of_different_devices_are_refused_by_name();
   launches_that_no_gpu_takes_are_refused();
   split_sums_add_every_term_once();

@@ -122,6 +122,25 @@ def test_a_file_is_centred_by_the_rule_of_div2krk(tmp_path: Path) -> None:
     assert centred_as_div2krk(kernel.array, 2) == pytest.approx(kernel.array, abs=2e-2)
 
 
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (
+            [0, 300, -299],
+            "centre of mass of a kernel must lie inside it, got row 1 and column -298",
+        ),
+        ([-3, 2, 2], "centre of mass of a kernel must lie inside it, got row 1 and column 6"),
+        ([1], "100% of the kernel leave its frame as it is centred; pad it with zeros"),
+    ],
+)
+def test_what_cannot_be_centred_is_refused(tmp_path: Path, row: list[float], words: str) -> None:
+    array = np.zeros((len(row), len(row)))
+    array[len(row) // 2] = row
+    np.save(tmp_path / "k.npy", array)
+    with pytest.raises(InputError, match=rf"k\.npy: .*{words}"):
+        from_file(tmp_path / "k.npy", 2)
+
+
 def test_a_centred_file_is_left_alone(tmp_path: Path) -> None:
     centred = shapes.resampler("lanczos", 17, 2)
     np.save(tmp_path / "k.npy", centred)

@@ -13,19 +13,22 @@ from kernelgan_fast.runs.work import PhotoWork, Task
 
 
 def hinder() -> None:
-    """Die of a photo called poison.png.
+    """Die of a photo called poison.png, and never begin those from the name in HELD on.
 
     On the machine whose id is in DOOMED get stuck and leave the file STUCK; elsewhere wait for it.
     """
     real = PhotoWork.prepare
-    stuck = Path(os.environ.get("STUCK", "/"))
+    held, stuck = os.environ.get("HELD"), Path(os.environ.get("STUCK", "/"))
 
     def prepare(self: PhotoWork, photo: Path) -> Task | PhotoResult:
         if photo.name == "poison.png":
             os._exit(1)
+        while held is not None and photo.name >= held:
+            time.sleep(0.01)  # until the task is cancelled
         if os.environ.get("DOOMED") == ray.get_runtime_context().get_node_id():
             stuck.touch()
-            time.sleep(600)
+            while True:
+                time.sleep(1)  # until the machine is lost
         while not stuck.exists():
             time.sleep(0.01)
         return real(self, photo)

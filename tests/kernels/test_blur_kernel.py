@@ -45,6 +45,11 @@ def test_the_array_is_a_read_only_float64_copy() -> None:
         (np.ones(9) / 9, "square array"),
         (np.ones((4, 4)) / 16, "odd side"),
         (np.full((3, 3), np.nan), "finite"),
+        (np.zeros((103, 103)), "may have 101 x 101 px, got 103 x 103"),
+        (np.zeros((10**6, 0)), "may have 101 x 101 px, got 1000000 x 0"),
+        ([[10**400]], "array of numbers"),
+        (np.array([[0, 0, 0], [1e308, 1e308, 1e308], [0, 0, 0]]), "sum to 1, got inf"),
+        (np.array([[0, 0, 0], [700, -699, 0], [0, 0, 0]]), "may sum to 1000, got 1399"),
         (np.ones((3, 3)), "sum to 1, got 9"),
         (np.ones((3, 3)) / 9 + 1e-6, "sum to 1, got 1.000009"),
     ],
@@ -135,8 +140,26 @@ def test_moments_are_in_row_col_order() -> None:
     assert kernel.covariance.tolist() == [[1.0, 0.0], [0.0, 0.0]]
 
 
-def test_widths_survive_negative_lobes_that_outweigh_the_rest() -> None:
-    assert BlurKernel(np.diag([-0.5, 2.0, -0.5])).widths.minor == 0
+def test_widths_of_a_kernel_with_negative_lobes_are_those_of_its_main_lobe() -> None:
+    # A Gaussian of 1 px and the same with a ring around it that makes the second moments vanish.
+    offsets = np.arange(13) - 6.0
+    square = offsets[:, None] ** 2 + offsets[None] ** 2
+    lobe = np.exp(-square / 2)
+    ring = np.exp(-((np.sqrt(square) - 4) ** 2))
+    lobed = lobe - 0.05 * ring
+    widths = BlurKernel(lobed / lobed.sum()).widths
+    # Linear interpolation between taps widens the lobe a little, the ring narrows it.
+    assert widths.major == pytest.approx(1, abs=0.05)
+    assert widths.minor == pytest.approx(1, abs=0.05)
+
+
+def test_an_expected_error_is_kept_and_checked() -> None:
+    kernel = BlurKernel(np.eye(3) / 3, expected_error=0.25)
+    assert kernel.expected_error == 0.25
+    assert pickle.loads(pickle.dumps(kernel)).expected_error == 0.25
+    for wrong in (-0.1, math.nan, math.inf, "0.1", True):
+        with pytest.raises(InputError, match="expected error must be"):
+            BlurKernel(np.eye(3) / 3, expected_error=wrong)  # type: ignore[arg-type]
 
 
 def test_repr_tells_shape_and_widths_but_no_values() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from patience import PATIENCE
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -194,5 +195,7 @@ def test_an_op_ends_where_threads_cannot_be_started() -> None:
         "with native.threads(1024):\n"
         "    assert torch.equal(native.downscale(photo, kernel, 2), wanted)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], timeout=120, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], timeout=PATIENCE, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr

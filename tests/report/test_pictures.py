@@ -94,16 +94,18 @@ def test_damaged_photos(tmp_path: Path, content: bytes) -> None:
 def test_a_photo_is_found_again(tmp_path: Path) -> None:
     there = photo(tmp_path / "then" / "a.png")
     source = record(there)["source"]
-    found = find_photo(source["path"], source["sha256"], [])
-    assert found is not None and (found.path, found.changed) == (there, False)
+    found = find_photo(source["path"], source["sha256"], source["bytes"], [])
+    assert found is not None and (found.path, found.same) == (there, True)
     other = photo(tmp_path / "other" / "a.png", seed=5)  # another photo of this name
     now = there.rename(photo(tmp_path / "now" / "a.png"))
-    found = find_photo(source["path"], source["sha256"], [other.parent, now.parent])
-    assert found is not None and (found.path, found.changed) == (now, False)
-    found = find_photo(source["path"], source["sha256"], [other.parent])
-    assert found is not None and (found.path, found.changed) == (other, True)
-    assert find_photo(source["path"], None, []) is None
-    assert find_photo("", None, []) is None and find_photo("a\0.png", None, []) is None
+    found = find_photo(
+        source["path"], source["sha256"], source["bytes"], [other.parent, now.parent]
+    )
+    assert found is not None and (found.path, found.same) == (now, True)
+    found = find_photo(source["path"], source["sha256"], source["bytes"], [other.parent])
+    assert found is not None and (found.path, found.same) == (other, False)
+    assert find_photo(source["path"], None, None, []) is None
+    assert find_photo("", None, None, []) is None and find_photo("a\0.png", None, None, []) is None
 
 
 def test_before_and_after_show_the_same_place(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,19 +37,19 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     changed = photo(tmp_path / "changed.png")
     write(tmp_path / "out", "changed", record(changed), gaussian())
     photo(changed, seed=9)
-    damaged = photo(tmp_path / "damaged.png")
-    write(tmp_path / "out", "damaged", record(damaged))
+    damaged = tmp_path / "damaged.png"
     damaged.write_bytes(b"no photo")
+    write(tmp_path / "out", "damaged", record(damaged))
     write(tmp_path / "out", "gone", record(Path("gone.png")), gaussian())
     write(tmp_path / "out", "torn", "{", gaussian())
     enlarged = photo(tmp_path / "enlarged.png")
     write(tmp_path / "out", "enlarged", record(enlarged), gaussian())
     write_upscaled(tmp_path / "out", "enlarged", enlarged).write_bytes(b"")
     written = write_report(tmp_path / "out", tmp_path / "page.html")
-    assert (written.photos, written.noted, written.missing) == (5, 5, 2)
+    assert (written.photos, written.noted, written.missing) == (5, 5, 3)
     page = written.path.read_text(encoding="utf-8")
     for words in (
-        "changed.png has changed since its kernel was estimated",
+        "changed.png has changed since its kernel was estimated: the photo is not shown",
         "the photo cannot be shown",
         "no kernel file that can be read is here",
         "the photo gone.png is not there: name its folder with --photos",
@@ -57,6 +58,46 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         "5 have notes",
     ):
         assert words in page
+
+
+def test_only_the_photo_itself_is_shown(tmp_path: Path) -> None:
+    """A record may name any path; nothing of what is there may come into the page."""
+    private, out = photo(tmp_path / "private.png"), tmp_path / "out"
+    os.mkfifo(tmp_path / "pipe.png")
+    facts = record(private)["source"]
+    for name, source in {
+        "a": {**facts, "sha256": "0" * 64},
+        "b": {"path": str(private)},
+        "c": {**facts, "sha256": None},
+        "d": {"path": "/dev/zero", "sha256": "0"},
+        "e": {"path": str(tmp_path / "pipe.png"), "bytes": 0, "sha256": "0"},
+        "f": {"path": "\ud800.png", "sha256": "0"},
+        "g": {"path": "x" * 5000 + ".png", "sha256": "0"},
+        "h": {**facts, "bytes": 1},
+    }.items():
+        write(out, name, record(private) | {"source": source}, gaussian())
+    written = write_report(out)
+    page = written.path.read_text(encoding="utf-8")
+    assert (written.photos, written.missing) == (8, 8)
+    assert "data:image/webp" not in page
+    assert page.count("private.png has changed since its kernel was estimated") == 2 * 2
+    assert page.count("its record does not say what") == 2 * 2
+    for words in ("/dev/zero is not there", "pipe.png is not there"):
+        assert words in page
+
+
+def test_only_pictures_in_the_folder_are_shown_as_enlarged(tmp_path: Path) -> None:
+    source, out = photo(tmp_path / "a.png"), tmp_path / "out"
+    write(out, "a", record(source), gaussian())
+    enlarged = write_upscaled(out, "a", source)
+    enlarged.rename(tmp_path / "elsewhere.png")
+    enlarged.symlink_to(tmp_path / "elsewhere.png")
+    page = write_report(out).path.read_text(encoding="utf-8")
+    assert '"sliders":[]' in page
+    enlarged.unlink()
+    os.mkfifo(enlarged)
+    page = write_report(out).path.read_text(encoding="utf-8")
+    assert '"sliders":[]' in page and "the enlarged photo cannot be shown" in page
 
 
 def test_photos_that_were_moved(tmp_path: Path) -> None:

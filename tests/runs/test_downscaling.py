@@ -75,7 +75,17 @@ def test_the_scale_is_the_kernel_s_or_2(tmp_path: Path) -> None:
 def test_the_kernel_of_an_estimate_or_of_a_pool(tmp_path: Path, photo: Path) -> None:
     assert downscale(write_photo(tmp_path / "b.png"), "estimate").shape == (48, 52, 3)
     save(KERNEL, tmp_path / "in" / "k.npy")
-    assert np.array_equal(downscale(photo, photo.parent), downscale(photo, KERNEL))
+    drawn = downscale(photo, kernel_pool=photo.parent)
+    assert np.array_equal(drawn, downscale(photo, KERNEL))
+    with pytest.raises(InputError, match=r"at random for each photo, use --kernel-pool"):
+        downscale(photo, photo.parent)
+    save(KERNEL, tmp_path / "in" / f"{photo.stem}.npy")
+    assert np.array_equal(downscale(photo, photo.parent), drawn)
+    for wrong in ({}, {"kernel": KERNEL, "kernel_pool": photo.parent}):
+        with pytest.raises(InputError, match="either a kernel or a pool of kernels is wanted"):
+            downscale(photo, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="scale must be 2 or 4, got 3"):
+        downscale(photo, kernel_pool=photo.parent, scale=3)
 
 
 def test_noise_has_its_strength_and_its_seed(tmp_path: Path) -> None:
@@ -165,7 +175,8 @@ def test_resume_knows_kernels_by_their_content(photo: Path, tmp_path: Path) -> N
     save(KERNEL, pool / "k.npy")
 
     def status(**options: Any) -> str:
-        (result,) = make(photo, out, resume=True, **{"kernel": pool, **options})
+        kernel = {} if "kernel" in options else {"kernel": None, "kernel_pool": pool}
+        (result,) = make(photo, out, resume=True, **kernel, **options)
         return result.status
 
     assert [status(), status(), status(kernel=pool / "k.npy")] == ["done", "skipped", "skipped"]

@@ -32,7 +32,7 @@ class CopyRun(RecordedRun):
     def files(self, name: str) -> tuple[Path, ...]:
         return (self.folder.path / f"{name}_copy.png", self.folder.path / "more" / f"{name}.txt")
 
-    def request(self, name: str) -> Mapping[str, object]:
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
         return {"wanted": self.wanted, "pair": (1, 2)}
 
     def make(self, photo: Path, name: str, report: Report) -> Made:

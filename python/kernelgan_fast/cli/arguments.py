@@ -57,3 +57,13 @@ def add_format(output: argparse._ArgumentGroup) -> None:
         default="png",
         help="of the photos written, default png",
     )
+
+
+def noise_level(text: str) -> float | str:
+    """Read `auto` or a number, for argparse."""
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be auto or a number, got {text!r}") from None

@@ -28,10 +28,13 @@ With --pairs, for training super-resolution:
 
 Kernels:
   FILE               .mat, .npy or .json; FILE:INDEX of several
-  DIR                a folder of such files, such as `kernelgan-fast estimate`
-                     writes; each photo draws one, by seed and name
+  DIR                a folder of such files that holds the kernel of each
+                     photo, by the SHA-256 in a record or by the photo's name
   estimate           each photo's own, by the profile default
   bicubic            the antialiased bicubic kernel
+
+With --kernel-pool DIR each photo draws a kernel from a folder at random, by
+seed and name, such as `kernelgan-fast estimate` writes.
 
 8 and 16 bits a channel, grey, alpha, colour profile and EXIF data are kept.
 Values are rounded to the nearest level. Alpha goes through the same kernel.
@@ -41,7 +44,7 @@ EPILOG = f"""\
 examples:
   kernelgan-fast downscale photo.png --kernel k.mat
   kernelgan-fast downscale photos/ --kernel estimate --scale 4 --out small
-  kernelgan-fast downscale hr/ --kernel kernels/ --pairs --out train
+  kernelgan-fast downscale hr/ --kernel-pool kernels/ --pairs --out train
 """
 DEFAULT_OUT = "kernelgan_small"
 
@@ -50,11 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_photos(parser)
     what = parser.add_argument_group("what to make")
-    what.add_argument(
-        "--kernel",
-        required=True,
-        metavar="KERNEL",
-        help="a file, a folder of files, estimate or bicubic",
+    kernels = what.add_mutually_exclusive_group(required=True)
+    kernels.add_argument(
+        "--kernel", metavar="KERNEL", help="a file, a folder of files, estimate or bicubic"
+    )
+    kernels.add_argument(
+        "--kernel-pool", metavar="DIR", help="a folder to draw a kernel from for each photo"
     )
     what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
     what.add_argument(
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
     settings = downscale_settings(
         kernel=args.kernel,
+        kernel_pool=args.kernel_pool,
         scale=args.scale,
         seed=args.seed,
         noise=args.noise,

@@ -43,7 +43,7 @@ EPILOG = f"""\
 examples:
   kernelgan-fast estimate photo.png
   kernelgan-fast estimate photos/ --out kernels --resume
-  kernelgan-fast estimate "shots/*.jpg" --real --scale 4
+  kernelgan-fast estimate "shots/*.jpg" --scale 4
   kernelgan-fast estimate photo.png --tiles
   kernelgan-fast estimate s3://b/photos --engine ray --out s3://b/kernels
 """
@@ -138,7 +138,8 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--real",
         action="store_true",
-        help="a camera's photo: keep its edges (otherwise 10 px a side are cut off)",
+        help="to train and for recurrence: keep the edges of a camera's photo (otherwise 10 px a "
+        "side are cut off); kernels in closed form use the whole photo anyway",
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernelgan_fast.cli.arguments import noise_level
 from kernelgan_fast.cli.progress import Reporter, make_reporter
 from kernelgan_fast.cli.reports import add_report, listed, written
 from kernelgan_fast.errors import InputError, TrainingDiverged
@@ -42,6 +43,8 @@ Kernels:
   true               those of gt_k_x2/
   default, paper, …  estimated now from the LR photo: a profile of `estimate`,
                      or its methods spectral and recurrence
+  selected           what `upscale` takes: estimated now, then chosen by its
+                     expected loss
   DIR                a folder of estimates
 
 PSNR and SSIM are those of the luma (MATLAB's), with as many pixels cut off
@@ -55,7 +58,7 @@ nothing to measure, 3 the output folder cannot be used, 130 Ctrl-C
 examples:
   kernelgan-fast evaluate sr set --methods backprojection,tv
   kernelgan-fast evaluate sr DIV2KRK --scale 4 --photos 10 --out report
-  kernelgan-fast evaluate sr set --hr photos --kernels found,default,true
+  kernelgan-fast evaluate sr set --hr photos --kernels found,selected,true
 """
 
 
@@ -71,9 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--kernels",
-        default="bicubic,default,true",
+        default="bicubic,selected,true",
         metavar="LIST",
-        help="default bicubic,default,true",
+        help="default bicubic,selected,true",
     )
     parser.add_argument("--hr", metavar="DIR", help="folder of the true photos")
     parser.add_argument(
@@ -81,9 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--noise",
-        type=float,
+        type=noise_level,
+        default="auto",
         metavar="S",
-        help="what to tell the methods of the LR photos' noise, in grey levels of 255",
+        help="noise of the LR photos in grey levels of 255; auto (default) measures it",
     )
     parser.add_argument(
         "--weights",
@@ -184,10 +188,12 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
         found = sr_kernels.bicubic_kernels(test)
     elif name == sr_kernels.TRUE:
         found = sr_kernels.true_kernels(test)
+    elif name == sr_kernels.SELECTED:
+        return lambda quiet: _selected(test, quiet=quiet)
     elif Path(name).is_dir():
         found = sr_kernels.stored_kernels(name, test)
     else:
-        known = [sr_kernels.BICUBIC, sr_kernels.TRUE, *PROFILES, *methods]
+        known = [sr_kernels.BICUBIC, sr_kernels.TRUE, sr_kernels.SELECTED, *PROFILES, *methods]
         nearest = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise InputError(
@@ -195,6 +201,15 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
             f"got {name!r}{hint}"
         )
     return lambda quiet: found
+
+
+def _selected(test: SrSet, *, quiet: bool) -> Kernels:
+    """Select the kernels of all photos as `upscale` does it."""
+    from kernelgan_fast.evaluation.sr_kernels import SELECTED, selected_kernels
+
+    with _reporter(quiet) as reporter:
+        reporter.say(f"estimating kernels: {SELECTED}")
+        return selected_kernels(test)
 
 
 def _estimated(name: str, test: SrSet, *, quiet: bool) -> Kernels:

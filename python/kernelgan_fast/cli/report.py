@@ -21,7 +21,8 @@ took its crops, the losses, and a slider between bicubic and what `upscale`
 made of it. The page needs no network and no other file.
 
 It holds small copies of the photos and their paths: mind whom you give it to.
-What is not there any more, such as a photo that was moved, is said in its row.
+What is not there any more, such as a photo that was moved, is said in its row;
+a photo is shown only if its content is what was estimated.
 """
 EPILOG = """\
 exit codes: 0 done, 2 wrong usage, 3 the page could not be written, 130 Ctrl-C,

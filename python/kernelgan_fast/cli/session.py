@@ -195,10 +195,16 @@ class ResizeSession(Session):
     """A run that makes each photo larger or smaller by a kernel."""
 
     def line(self, result: PhotoResult) -> str:
-        """From which size to which, by what, and where it is."""
+        """From which size to which, by what, what was measured, and where the result is."""
         before, after = (_sides(result.summary[key]) for key in ("size_before", "size"))
-        by = result.summary["applied"]
-        return f"{result.source}  {before} to {after} px by {by}  {self.files(result)[0]}"
+        words = [f"{before} to {after} px by {result.summary['applied']}"]
+        if measured := self.measured(result):
+            words.append(f"({measured})")
+        return f"{result.source}  {' '.join(words)}  {self.files(result)[0]}"
+
+    def measured(self, result: PhotoResult) -> str:
+        """What was measured on the photo and applied, for its line; nothing by default."""
+        return ""
 
 
 def _sides(size: object) -> str:

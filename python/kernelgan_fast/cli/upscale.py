@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from kernelgan_fast.cli.arguments import add_format, add_output, add_photos
+from kernelgan_fast.cli.arguments import add_format, add_output, add_photos, noise_level
 from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ Methods, from the quickest to the slowest:
 Kernels:
   estimate           each photo's own, by the profile default (the default)
   FILE               .mat, .npy or .json; FILE:INDEX of several
+  DIR                a folder that `estimate` wrote: each photo's own, by the
+                     SHA-256 in its record or, without one, by its name
   bicubic            as most programs make photos small
 
 8 and 16 bits a channel, grey, alpha, colour profile and EXIF data are kept.
@@ -43,7 +45,8 @@ EPILOG = f"""\
 examples:
   kernelgan-fast upscale photo.png
   kernelgan-fast upscale photos/ --scale 4 --method tv --out large --resume
-  kernelgan-fast upscale noisy.jpg --noise 3 --kernel k.mat
+  kernelgan-fast upscale photos/ --kernel kernelgan_out
+  kernelgan-fast upscale photo.jpg --noise 3 --kernel k.mat
 """
 DEFAULT_OUT = "kernelgan_large"
 
@@ -54,15 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to make")
     what.add_argument("--scale", type=int, choices=(2, 4), help="default 2, or the model's")
     what.add_argument(
-        "--kernel", default="estimate", metavar="KERNEL", help="estimate (default), FILE, bicubic"
+        "--kernel",
+        default="estimate",
+        metavar="KERNEL",
+        help="estimate (default), FILE, DIR, bicubic",
     )
     what.add_argument("--method", metavar="NAME", help="one of the above, default unfold")
     what.add_argument("--engine", metavar="FILE", help="a model that runs in its place")
     what.add_argument(
         "--noise",
-        type=float,
+        type=noise_level,
         metavar="S",
-        help="the photos' noise, standard deviation in grey levels of 255; more is smoother",
+        help="auto (default): measured on each photo, with its compression; or a standard "
+        "deviation in grey levels of 255; more is smoother, 0 is none",
     )
     what.add_argument("--iterations", type=int, metavar="N", help="of backprojection, tv and zssr")
     what.add_argument("--weights", metavar="FILE", help="of unfold (others than ours) or srmd")
@@ -118,6 +125,26 @@ class _Session(ResizeSession):
         settings = self._settings
         return f"{settings.method} by {settings.kernels.label}, scale {settings.scale}"
 
+    def measured(self, result: PhotoResult) -> str:
+        """Noise, compression, and the widths of the kernel with its expected error."""
+        from kernelgan_fast.runs.findings import told_widths
+
+        facts, error = result.summary["kernel"], result.summary.get("expected_error")
+        assert isinstance(facts, dict)
+        kernel = f"kernel {told_widths(facts)}"
+        if isinstance(error, (int, float)):
+            kernel += f" ± {error:.0%}"
+        return f"{result.summary['measured']}, {kernel}"
+
     def details(self, result: PhotoResult) -> dict[str, object]:
-        names = ("method", "applied", "kernel", "tile", "size_before", "size", "warnings")
+        names = (
+            "method",
+            "applied",
+            "kernel",
+            "analysis",
+            "tile",
+            "size_before",
+            "size",
+            "warnings",
+        )
         return {name: result.summary[name] for name in names}

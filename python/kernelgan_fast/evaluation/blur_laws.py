@@ -35,6 +35,9 @@ _CENTRED = 1e-4
 
 _LOSS_WORTH_TELLING = 1e-3
 
+# Part of a kernel that may leave its frame. Beyond it another kernel is left.
+_MOST_LOSS = 0.5
+
 Ranges = Mapping[str, tuple[float, float]]
 
 
@@ -47,11 +50,13 @@ class TrueKernel:
             kernels from files that lost a little in being centred (see `centred_as_div2krk`).
         parameters: what was drawn or read, ready for JSON.
         notes: what a user should know about it.
+        expected_error: relative L2 error of an estimate from a file; None if it is not known.
     """
 
     array: NDArray[np.float64]
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    expected_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -116,8 +121,18 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
     if indexed and not Path(name).exists():
         name, index = indexed[1], int(indexed[2])
     stored = store.load(name, scale=scale, index=index)
+    centre = centre_of_mass(stored.array)
+    if not all(0 <= place <= stored.size - 1 for place in centre):
+        raise InputError(
+            f"{name}: the centre of mass of a kernel must lie inside it, got row {centre[0]:.4g} "
+            f"and column {centre[1]:.4g} of {stored.size} x {stored.size}; estimate it again"
+        )
     array = centred_as_div2krk(stored.array, scale)
     lost = 1.0 - float(array.sum())
+    if not abs(lost) <= _MOST_LOSS:
+        raise InputError(
+            f"{name}: {lost:.0%} of the kernel leave its frame as it is centred; pad it with zeros"
+        )
     notes: list[str] = []
     if abs(lost) > _LOSS_WORTH_TELLING:
         notes.append(f"{lost:.1%} of {Path(name).name} left its frame as it was centred")
@@ -126,7 +141,8 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
             f"{Path(name).name} lies before its middle as kernels stored for convolution do: if "
             "it is one, turn it with kernelgan_fast.kernels.flip first"
         )
-    return TrueKernel(array, {"file": Path(name).name, "index": index or 0}, tuple(notes))
+    parameters: dict[str, float | str] = {"file": Path(name).name, "index": index or 0}
+    return TrueKernel(array, parameters, tuple(notes), stored.expected_error)
 
 
 def _looks_flipped(kernel: NDArray[np.float64], scale: int) -> bool:

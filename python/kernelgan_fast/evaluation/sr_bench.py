@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.evaluation import metrics, quality
 from kernelgan_fast.evaluation.degradation import shrink
@@ -33,7 +34,7 @@ from kernelgan_fast.evaluation.sr_report import (
     ways,
 )
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
-from kernelgan_fast.images import read_image
+from kernelgan_fast.images import as_photo, read_image
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -49,13 +50,14 @@ class SrOptions:
     """How photos are enlarged and measured.
 
     Attributes:
-        noise, precision: see `sr.upscaler.Options`.
+        noise: "auto" for noise and compression as measured on each photo, or grey levels of 255.
+        precision: see `sr.upscaler.Options`.
         weights: files of weights, by method.
         device: where photos are enlarged.
         rounded_luma: round luma to whole numbers, as MATLAB does of 8-bit photos.
     """
 
-    noise: float | None = None
+    noise: float | str = "auto"
     precision: str = "float32"
     weights: Mapping[str, Path] = field(default_factory=dict)
     device: str = "cpu"
@@ -148,9 +150,10 @@ def check_request(methods: Sequence[str], labels: Sequence[str]) -> tuple[str, .
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A photo in memory: LR, the luma of both, and what made one of the other."""
+    """A photo in memory: LR, its analysis, the luma of both, and what made one of the other."""
 
     low: Pixels
+    analysis: PhotoAnalysis
     low_luma: quality.Plane
     truth: quality.Plane
     kernel: BlurKernel | None
@@ -176,11 +179,12 @@ class _Bench:
         from kernelgan_fast.sr import LEARNING
 
         photo = np.full((_WARM_UP_SIDE, _WARM_UP_SIDE, 3), 128, np.uint8)
+        analysis = analyse_photo(as_photo(photo))
         given = GivenKernel(metrics.bicubic(self._scale))
         for method in dict.fromkeys(way.method for way in self._ways):
             if method not in LEARNING:
                 with suppress(InputError):  # it will come again, and be told
-                    self._enlarge(method, given, photo, None)
+                    self._enlarge(method, given, photo, analysis, None)
 
     def measure(self, photo: SrPhoto, report: Report) -> tuple[SrRow, list[Failure]]:
         """Go all ways with one photo.
@@ -214,7 +218,8 @@ class _Bench:
         return SrRow(photo, size, scores, self._kernel_errors(loaded, given)), failures
 
     def _load(self, photo: SrPhoto) -> _Loaded:
-        low, high = read_image(photo.low).pixels, read_image(photo.high).pixels
+        image = read_image(photo.low)
+        low, high = image.pixels, read_image(photo.high).pixels
         for small, large in zip(low.shape[:2], high.shape[:2], strict=True):
             if abs(large - self._scale * small) >= self._scale:
                 raise InputError(
@@ -225,11 +230,12 @@ class _Bench:
         kernel = None
         with suppress(InputError):  # told where the true kernels are asked for
             kernel = applied_kernel(photo, self._scale)
-        return _Loaded(low, quality.luma(low), self._luma(high), kernel)
+        analysis = analyse_photo(image)
+        return _Loaded(low, analysis, quality.luma(low), self._luma(high), kernel)
 
     def _score(self, method: str, given: GivenKernel, photo: _Loaded, report: Report) -> Score:
         start, cpu_start = time.perf_counter(), time.process_time()
-        result = self._enlarge(method, given, photo.low, report)
+        result = self._enlarge(method, given, photo.low, photo.analysis, report)
         seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
         plane, truth = self._luma(result), photo.truth
         # Where the HR photo's sides are no multiples of the scale, one of both has a few more.
@@ -246,33 +252,47 @@ class _Bench:
         )
 
     def _enlarge(
-        self, method: str, given: GivenKernel, low: Pixels, progress: Report | None
+        self,
+        method: str,
+        given: GivenKernel,
+        low: Pixels,
+        analysis: PhotoAnalysis,
+        progress: Report | None,
     ) -> Pixels:
         """Enlarge a whole photo (H, W, 3) to (sH, sW, 3) uint8."""
         import torch
 
         from kernelgan_fast.sr import prepare
+        from kernelgan_fast.sr.conditioning import condition
+        from kernelgan_fast.sr.restoration import restore
         from kernelgan_fast.sr.tiling import as_tensor, enlarge_photo
-        from kernelgan_fast.sr.upscaler import Options
+        from kernelgan_fast.sr.upscaler import Options, Upscaler
 
-        options = Options(
-            noise=self._options.noise,
+        device = torch.device(self._options.device)
+        baseline = self._baselines.get(method)
+        if baseline:
+            with torch.no_grad():
+                # How far baselines look is not known, so they get the photo in one piece.
+                return _eight_bits(enlarge_photo(baseline, low, tile=0, device=device).pixels)
+        conditioning = condition(
+            analysis,
+            self._options.noise,
             kernel_error=given.expected_error,
+            added_noise=given.noise,
+        )
+        options = Options(
+            noise=conditioning.noise,
+            kernel_error=conditioning.kernel_error,
             weights=self._options.weights.get(method),
             precision=self._options.precision,
             progress=progress,
         )
-        device = torch.device(self._options.device)
-        baseline = self._baselines.get(method)
-        upscaler = baseline or prepare(method, given.kernel, options, as_tensor(low).to(device))
+
+        def ready(content: Pixels) -> Upscaler:
+            return prepare(method, given.kernel, options, as_tensor(content).to(device))
+
         with torch.no_grad():
-            # How far baselines look is not known, so they get the photo in one piece.
-            tile = 0 if baseline else None
-            high = enlarge_photo(upscaler, low, tile=tile, device=device).pixels
-        if high.dtype == np.uint8:
-            return high
-        pixels: Pixels = np.rint(high * 255).astype(np.uint8)
-        return pixels
+            return _eight_bits(restore(low, analysis, given.kernel, ready, device=device).pixels)
 
     def _consistency(self, result: Pixels, photo: _Loaded) -> float | None:
         if photo.kernel is None:
@@ -291,7 +311,14 @@ class _Bench:
         if photo.kernel is None:
             return {}
         return {
-            label: metrics.compare(kernel.kernel, photo.kernel).relative_l2
+            label: metrics.compare(kernel.estimate or kernel.kernel, photo.kernel).relative_l2
             for label, kernel in given.items()
             if label and not isinstance(kernel, str)
         }
+
+
+def _eight_bits(pixels: Pixels) -> Pixels:
+    if pixels.dtype == np.uint8:
+        return pixels
+    rounded: Pixels = np.rint(pixels * 255).astype(np.uint8)
+    return rounded

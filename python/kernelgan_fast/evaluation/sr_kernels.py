@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kernelgan_fast.analysis import analyse_photo
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation import metrics
 from kernelgan_fast.evaluation.blur_laws import from_file
 from kernelgan_fast.evaluation.pairs import kernel_files
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
 from kernelgan_fast.files import read_json
+from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import store
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
+from kernelgan_fast.runs.selecting import kernel_for
 
-BICUBIC, TRUE = "bicubic", "true"
+BICUBIC, TRUE, SELECTED = "bicubic", "true", "selected"
 
 # What an estimate that does not say it errs by, about: between the closed form (0.1 to 0.2) and
 # the published program (0.4), see docs/accuracy.md.
@@ -32,11 +36,15 @@ class GivenKernel:
         kernel: centred by the half-pixel rule, sum 1.
         expected_error: relative L2; 0 of one that is known.
         seconds: that its estimate took, if it was made now.
+        noise: grey levels that the choice of the kernel adds to the photo's noise.
+        estimate: the most accurate kernel, whose error is reported; None if it is `kernel`.
     """
 
     kernel: BlurKernel
     expected_error: float = 0.0
     seconds: float | None = None
+    noise: float = 0.0
+    estimate: BlurKernel | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,21 @@ def true_kernels(test: SrSet) -> Kernels:
             "leave `true` out of --kernels"
         )
     return Kernels(TRUE, {photo.key: _told(_true, photo, test.scale) for photo in test.photos})
+
+
+def selected_kernels(test: SrSet, progress: Callable[[int], None] | None = None) -> Kernels:
+    """The kernels that `upscale` selects: by expected loss, from each photo's analysis.
+
+    Args:
+        test: the photos.
+        progress: called with the number of photos done; may raise to stop.
+    """
+    given: dict[str, GivenKernel | str] = {}
+    for done, photo in enumerate(test.photos, 1):
+        given[photo.key] = _told(_selected, photo, test.scale)
+        if progress is not None:
+            progress(done)
+    return Kernels(SELECTED, given)
 
 
 def stored_kernels(folder: str | os.PathLike[str], test: SrSet) -> Kernels:
@@ -111,6 +134,15 @@ def applied_kernel(photo: SrPhoto, scale: int) -> BlurKernel:
 
 def _true(photo: SrPhoto, scale: int) -> GivenKernel:
     return GivenKernel(applied_kernel(photo, scale))
+
+
+def _selected(photo: SrPhoto, scale: int) -> GivenKernel:
+    began = time.perf_counter()
+    image = read_image(photo.low)
+    analysis = analyse_photo(image)
+    applied = kernel_for(image, analysis, scale)
+    seconds = time.perf_counter() - began
+    return GivenKernel(applied.kernel, applied.error, seconds, applied.noise, applied.estimate)
 
 
 def _told(

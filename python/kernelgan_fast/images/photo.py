@@ -26,11 +26,14 @@ class Photo:
             memory with the array it was made from and is never written to.
         notes: what was changed on the way, in words fit for a user.
         source: the path as given, or "array" or "tensor".
+        quantisation: (8, 8) steps of the luma coefficients of the JPEG file that the pixels are
+            from, row by row; None if they are not from a JPEG file.
     """
 
     pixels: Pixels
     notes: tuple[str, ...] = ()
     source: str = "array"
+    quantisation: tuple[tuple[int, ...], ...] | None = None
 
 
 def as_photo(image: object) -> Photo:

@@ -21,6 +21,7 @@ class Picture:
         metadata: colour profile, EXIF data and resolution; for `save_picture`.
         notes: what was changed on the way, in words fit for a user.
         source: the path as given.
+        quantisation: see `Photo`.
     """
 
     pixels: Pixels
@@ -30,8 +31,9 @@ class Picture:
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple[str, ...] = ()
     source: str = "array"
+    quantisation: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def photo(self) -> Photo:
         """The same as a `Photo`, for what takes one; nothing is copied."""
-        return Photo(self.pixels, self.notes, self.source)
+        return Photo(self.pixels, self.notes, self.source, self.quantisation)

@@ -47,7 +47,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         notes.append(ALPHA_IGNORED)
     if picture.grey:
         notes.append(GREY_REPEATED)
-    return Photo(picture.pixels, tuple(notes), picture.source)
+    return Photo(picture.pixels, tuple(notes), picture.source, picture.quantisation)
 
 
 def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -123,7 +123,16 @@ def _decode(stream: BinaryIO, name: str, max_pixels: int, metadata: bool) -> Pic
         notes.append("turned upright as its EXIF orientation says")
     kept, told = metadata_of(image, decoded.grey) if metadata else (Metadata(), ())
     bits = 8 if pixels.dtype == np.uint8 else 16
-    return Picture(pixels, alpha, decoded.grey, bits, kept, (*notes, *told), name)
+    table = _luma_table(image)
+    return Picture(pixels, alpha, decoded.grey, bits, kept, (*notes, *told), name, table)
+
+
+def _luma_table(image: ImageFile) -> tuple[tuple[int, ...], ...] | None:
+    """Give the luma quantisation table of a JPEG file, (8, 8); None for other kinds."""
+    steps = getattr(image, "quantization", {}).get(0)
+    if steps is None or len(steps) != 64:
+        return None
+    return tuple(tuple(int(step) for step in steps[row : row + 8]) for row in range(0, 64, 8))
 
 
 def _orientation(image: ImageFile) -> int | None:

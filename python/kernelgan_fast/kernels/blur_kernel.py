@@ -22,6 +22,9 @@ LARGEST_SIZE = 101
 
 _SUM_TOLERANCE = 1e-6
 
+# Negative lobes beyond this part of the maximum; noise and rounding leave less.
+_LOBES = 1e-3
+
 # Sum of absolute weights. At this limit float32 arithmetic still leaves 1/60 of a grey level; far
 # beyond it the weights only cancel each other, and their moments overflow.
 _LARGEST_MASS = 1000.0
@@ -72,6 +75,8 @@ class BlurKernel:
         scale: how many times smaller the LR image is, an integer of at least 1.
         convention: how the array is meant; see `kernelgan_fast.kernels.geometry`.
         provenance: where the kernel comes from; a mapping that JSON can hold, copied.
+        expected_error: relative L2 error to expect of an estimate, at least 0; None if it is not
+            known, as for a kernel that was measured or designed.
 
     Raises:
         InputError: one of these does not hold.
@@ -81,6 +86,7 @@ class BlurKernel:
     scale: int = 2
     convention: str = CONVENTION
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    expected_error: float | None = None
 
     def __post_init__(self) -> None:
         array = _checked_array(self.array)
@@ -88,6 +94,7 @@ class BlurKernel:
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "scale", _checked_scale(self.scale))
         object.__setattr__(self, "provenance", _checked_provenance(self.provenance))
+        object.__setattr__(self, "expected_error", _checked_error(self.expected_error))
 
     @property
     def size(self) -> int:
@@ -107,7 +114,13 @@ class BlurKernel:
 
     @property
     def widths(self) -> Widths:
-        """Standard deviations along the main axes; 0 where negative lobes outweigh the rest."""
+        """Standard deviations along the main axes.
+
+        Second moments mean nothing where a kernel has negative lobes. The widths of such a kernel
+        are those of the Gaussian with the same full width at half maximum.
+        """
+        if float(self.array.min()) < -_LOBES * float(self.array.max()):
+            return _half_maximum_widths(self.array)
         return widths_of(self.covariance)
 
     def __eq__(self, other: object) -> bool:
@@ -121,7 +134,14 @@ class BlurKernel:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only mapping cannot be pickled; the constructor makes it again.
-        return BlurKernel, (self.array, self.scale, self.convention, dict(self.provenance))
+        provenance = dict(self.provenance)
+        return BlurKernel, (
+            self.array,
+            self.scale,
+            self.convention,
+            provenance,
+            self.expected_error,
+        )
 
     def __repr__(self) -> str:
         major, minor, angle = self.widths
@@ -140,6 +160,22 @@ def widths_of(covariance: NDArray[np.float64]) -> Widths:
         return Widths(major, minor, 0.0)
     angle = math.degrees(math.atan2(-row, col))  # rows grow downwards
     return Widths(major, minor, (angle + 90.0) % 180.0 - 90.0)
+
+
+def _half_maximum_widths(array: NDArray[np.float64]) -> Widths:
+    """Widths of the Gaussian whose region above half of the maximum is the same."""
+    # Linear interpolation between taps, on a grid eight times finer.
+    size = array.shape[0]
+    fine = np.linspace(0, size - 1, 8 * (size - 1) + 1)
+    taps = np.arange(size)
+    rows = np.array([np.interp(fine, taps, column) for column in array.T]).T
+    dense = np.array([np.interp(fine, taps, row) for row in rows])
+    region = (dense >= dense.max() / 2).astype(np.float64)
+    # An even disk of radius r has the variance r²/4, and its diameter is the full width, which of
+    # a Gaussian is 2 √(2 ln 2) standard deviations.
+    major, minor, angle = widths_of(moments(region)[1] / 8**2)
+    factor = 4 / (2 * math.sqrt(2 * math.log(2)))
+    return Widths(factor * major, factor * minor, angle)
 
 
 def check_size(shape: tuple[int, ...]) -> None:
@@ -180,6 +216,14 @@ def _checked_array(values: Any) -> NDArray[np.float64]:
             "estimate it again"
         )
     return array
+
+
+def _checked_error(error: Any) -> float | None:
+    if error is None:
+        return None
+    if isinstance(error, bool) or not isinstance(error, (int, float)) or not 0 <= error < math.inf:
+        raise InputError(f"an expected error must be a number of at least 0, got {error!r}")
+    return float(error)
 
 
 def _checked_scale(scale: Any) -> int:

@@ -13,7 +13,8 @@ import re
 import reprlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from types import MappingProxyType
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +52,8 @@ def save(kernel: BlurKernel, path: str | os.PathLike[str]) -> None:
     """Write a kernel in the format its suffix names.
 
     .npy   the float64 array alone
-    .mat   variables `Kernel` (float64) and `scale`
-    .json  array, scale, convention, provenance and statistics
+    .mat   variables `Kernel` (float64), `scale` and, where it is known, `expected_error`
+    .json  array, scale, convention, provenance, expected error and statistics
     .png   a picture for the eye; it cannot be read back
 
     Args:
@@ -96,9 +97,14 @@ def load(
     if suffix not in _READERS:
         raise InputError(f"{name}: a kernel is read from .npy, .mat or .json, got '{suffix}'")
     try:
-        arrays, stored_scale, provenance = _READERS[suffix](name)
-        array = _normalised(_odd(_chosen(arrays, index)))
-        return BlurKernel(array, _agreed_scale(scale, stored_scale), provenance=provenance)
+        stored = _READERS[suffix](name)
+        array = _normalised(_odd(_chosen(stored.arrays, index)))
+        return BlurKernel(
+            array,
+            _agreed_scale(scale, stored.scale),
+            provenance=stored.provenance,
+            expected_error=stored.expected_error,
+        )
     except InputError as error:
         if str(error).startswith(name):
             raise
@@ -118,7 +124,10 @@ def _write_mat(kernel: BlurKernel, stream: BinaryIO) -> None:
     from scipy.io import savemat
 
     buffer: Any = io.BytesIO()
-    savemat(buffer, {"Kernel": kernel.array, "scale": float(kernel.scale)})
+    variables = {"Kernel": kernel.array, "scale": float(kernel.scale)}
+    if kernel.expected_error is not None:
+        variables["expected_error"] = kernel.expected_error
+    savemat(buffer, variables)
     stream.write(_MAT_HEADER + buffer.getvalue()[len(_MAT_HEADER) :])
 
 
@@ -137,13 +146,20 @@ def _write_json(kernel: BlurKernel, stream: BinaryIO) -> None:
         f'"scale": {kernel.scale}',
         f'"convention": {json.dumps(kernel.convention)}',
         f'"provenance": {json.dumps(dict(kernel.provenance))}',
+        f'"expected_error": {json.dumps(kernel.expected_error)}',
         f'"statistics": {json.dumps(statistics)}',
         f'"kernel": [\n    {rows}\n  ]',
     ]
     stream.write(("{\n  " + ",\n  ".join(fields) + "\n}\n").encode())
 
 
-_Stored = tuple[list[Any], Any, Any]
+class _Stored(NamedTuple):
+    """What a file holds; all but the arrays may be missing, and nothing is checked yet."""
+
+    arrays: list[Any]
+    scale: Any = None
+    provenance: Any = MappingProxyType({})
+    expected_error: Any = None
 
 
 def _read_npy(name: str) -> _Stored:
@@ -159,7 +175,7 @@ def _read_npy(name: str) -> _Stored:
     if math.prod(shape) * dtype.itemsize != len(content) - start:
         raise ValueError(f"an array of shape {shape} does not fit into its size")
     order: Literal["C", "F"] = "F" if fortran == "True" else "C"
-    return _split(np.ndarray(shape, dtype, content[start:], order=order)), None, {}
+    return _Stored(_split(np.ndarray(shape, dtype, content[start:], order=order)))
 
 
 def _read_json(name: str) -> _Stored:
@@ -170,24 +186,37 @@ def _read_json(name: str) -> _Stored:
     if convention != CONVENTION:
         raise InputError(f"the convention must be '{CONVENTION}', got {reprlib.repr(convention)}")
     array = np.array(document["kernel"], dtype=np.float64)
-    return _split(array), document.get("scale"), document.get("provenance", {})
+    return _Stored(
+        _split(array),
+        document.get("scale"),
+        document.get("provenance", {}),
+        document.get("expected_error"),
+    )
 
 
 def _read_mat(name: str) -> _Stored:
-    found = read_mat(name, (*MAT_VARIABLES, "scale"))
+    found = read_mat(name, (*MAT_VARIABLES, "scale", "expected_error"))
     stored = [found.arrays[key] for key in MAT_VARIABLES if key in found.arrays]
     if not stored:
         names = ", ".join(found.names[:10]) or "nothing"
         raise InputError(f"no variable {', '.join(MAT_VARIABLES)} in it, only {names}; rename it")
-    scale = found.arrays.get("scale")
-    return _split(stored[0]), None if scale is None else _scale_of(scale), {}
+    scale, error = (found.arrays.get(key) for key in ("scale", "expected_error"))
+    return _Stored(
+        _split(stored[0]),
+        None if scale is None else _scale_of(scale),
+        expected_error=None if error is None else _number(error),
+    )
 
 
 def _scale_of(array: NDArray[Any]) -> int:
-    value = float(array.item()) if array.size == 1 and array.dtype != object else math.nan
+    value = _number(array)
     if not value.is_integer():
         raise InputError(f"its scale must be one integer, got {reprlib.repr(array.tolist())}")
     return int(value)
+
+
+def _number(array: NDArray[Any]) -> float:
+    return float(array.item()) if array.size == 1 and array.dtype != object else math.nan
 
 
 def _split(array: NDArray[Any]) -> list[Any]:

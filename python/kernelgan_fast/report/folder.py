@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.runs.records import FORMAT
+from kernelgan_fast.files import read_json
+from kernelgan_fast.runs.records import FORMAT, is_record
+from kernelgan_fast.runs.schema import file_name
 from kernelgan_fast.runs.upscaling import UpscaleRun
 
 if TYPE_CHECKING:
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 _KERNEL_FILE = re.compile(r"(?P<name>.+)_kernel_x(?P<scale>[24])\.(?P<suffix>npy|json|mat)")
 _SUFFIXES = ("npy", "json", "mat")
-_KIND = FORMAT.rpartition(" ")[0]
-
-# A record begins with its format; so much of a file tells whether it is one.
-_HEAD = 120
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def find_entries(folder: str | os.PathLike[str]) -> list[Entry]:
             f"a report is made of a folder that `estimate` wrote, got {path}: {reason}; "
             "name that folder"
         ) from error
-    records = {file.stem: file for file in files if file.suffix == ".json" and _is_record(file)}
+    records = {file.stem: file for file in files if file.suffix == ".json" and is_record(file)}
     kernels: dict[str, dict[int, list[Path]]] = {}
     for file in files:
         match = _KERNEL_FILE.fullmatch(file.name)
@@ -103,8 +100,8 @@ def read_record(file: Path | None) -> tuple[Mapping[str, object], str | None]:
     if file is None:
         return {}, "there is no record, only kernel files: nothing else is known"
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(file)
+    except InputError:
         content = None
     if not isinstance(content, dict):
         return {}, f"its record {file.name} is damaged: estimate this photo again"
@@ -179,15 +176,6 @@ def check_folders(
             )
 
 
-def _is_record(file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(_HEAD)
-    except OSError:
-        return False
-    return re.match(rb'\s*\{\s*"format":\s*"' + _KIND.encode(), head) is not None
-
-
 def _ordered(kernels: Mapping[int, Sequence[Path]]) -> dict[int, tuple[Path, ...]]:
     return {
         scale: tuple(sorted(files, key=lambda file: _SUFFIXES.index(file.suffix[1:])))
@@ -197,18 +185,23 @@ def _ordered(kernels: Mapping[int, Sequence[Path]]) -> dict[int, tuple[Path, ...
 
 def _upscaled(folder: Path) -> Mapping[str, object]:
     try:
-        content = json.loads((folder / UpscaleRun.record_name).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(folder / UpscaleRun.record_name)
+    except InputError:
         return {}
-    photos = content.get("photos") if isinstance(content, dict) else None
-    return photos if isinstance(photos, dict) and content.get("format") == UpscaleRun.format else {}
+    if not isinstance(content, dict) or content.get("format") != UpscaleRun.format:
+        return {}
+    photos = content.get("photos")
+    return photos if isinstance(photos, dict) else {}
 
 
 def _inside(folder: Path, entry: Mapping[str, object]) -> Path | None:
     """The picture of an entry; None of one that would lie outside the folder."""
     files = entry.get("files")
     name = files[0] if isinstance(files, list) and files else None
-    if not isinstance(name, str):
+    if not isinstance(name, str) or not file_name(name):
         return None
-    relative = PurePosixPath(name)
-    return None if relative.is_absolute() or ".." in relative.parts else folder / relative
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or no possible name
+        return None
+    return folder / name if inside else None  # a link may lead anywhere

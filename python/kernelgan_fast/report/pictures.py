@@ -68,19 +68,24 @@ class Found:
 
     Attributes:
         path: where it is.
-        changed: whether its content is no longer what was estimated.
+        same: whether its content is what was estimated.
     """
 
     path: Path
-    changed: bool
+    same: bool
 
 
-def find_photo(source: str, sha256: str | None, folders: Sequence[Path]) -> Found | None:
+def find_photo(
+    source: str, sha256: str | None, size: int | None, folders: Sequence[Path]
+) -> Found | None:
     """Look for a photo where the record says it was, then by its file name in folders.
+
+    Only regular files count: the path in a record may lead anywhere.
 
     Args:
         source: the path as recorded.
-        sha256: of the photo; a file that has it is preferred.
+        sha256: of the photo, None if the record does not say it; a file that has it is preferred.
+        size: bytes of the photo, likewise; a file of another size is not read.
         folders: where to look besides.
 
     Returns:
@@ -93,12 +98,14 @@ def find_photo(source: str, sha256: str | None, folders: Sequence[Path]) -> Foun
     there = [folder / part for folder in folders for part in (name, source)]
     for path in (Path(source), *there):
         try:
-            facts = source_facts(path)
-        except ImageError:
+            if not path.is_file():
+                continue
+            same = size in (None, path.stat().st_size) and source_facts(path).sha256 == sha256
+        except (ImageError, OSError, ValueError):  # ValueError of what cannot be a file name
             continue
-        if sha256 is None or facts.sha256 == sha256:
-            return Found(path, changed=False)
-        first = first or Found(path, changed=True)
+        if same:
+            return Found(path, same=True)
+        first = first or Found(path, same=False)
     return first
 
 
@@ -184,6 +191,8 @@ def before_and_after(photo: Path, opened: Opened, enlarged: Enlarged, side: int)
     """
     from PIL.Image import Resampling
 
+    if not enlarged.file.is_file():
+        raise ImageError(f"{enlarged.file}: no such file; upscale it again")
     scale = enlarged.scale
     low, size, profile = _decoded(photo, None)
     large, large_size, large_profile = _decoded(enlarged.file, None)

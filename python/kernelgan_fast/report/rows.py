@@ -25,7 +25,7 @@ class Row:
     Attributes:
         title: the photo's file name.
         source: its path as recorded, "" where it is not known.
-        sha256: of the photo, None where it is not known.
+        sha256, bytes: of the photo, None where they are not known.
         widths: wider, narrower and angle of the kernel at scale 2 (4 where there is no other).
         expected_error, spread: as recorded, None where they are not.
         warnings: as recorded.
@@ -38,6 +38,7 @@ class Row:
     title: str
     source: str
     sha256: str | None
+    bytes: int | None
     widths: tuple[float, float, float] | None
     expected_error: float | None
     spread: float | None
@@ -60,13 +61,14 @@ def make_row(
         points: of a curve of losses, about as many are kept.
     """
     source = _mapping(record.get("source"))
-    path = _text(source.get("path")) or ""
+    path, size = _text(source.get("path")) or "", source.get("bytes")
     losses = _losses(record.get("losses"), points)
     warnings = record.get("warnings")
     return Row(
         title=PurePath(path).name or name,
         source=path,
         sha256=_text(source.get("sha256")),
+        bytes=size if isinstance(size, int) else None,
         widths=_widths(record, kernels),
         expected_error=number(record.get("expected_error")),
         spread=number(record.get("spread")),

@@ -139,13 +139,15 @@ class _Rows:
         """Add what is drawn of the photo itself; returns its thumbnail."""
         if not row.source:
             return None
-        found = pictures.find_photo(row.source, row.sha256, self._photos)
+        found = pictures.find_photo(row.source, row.sha256, row.bytes, self._photos)
         if found is None:
             self.missing += 1
             notes.append(f"the photo {row.source} is not there: name its folder with --photos")
             return None
-        if found.changed:
-            notes.append(f"{found.path} has changed since its kernel was estimated")
+        if not found.same:
+            self.missing += 1
+            notes.append(_why_not_shown(row, found.path))
+            return None
         try:
             opened = pictures.open_photo(found.path, self._sizes.thumbnail)
         except ImageError as error:
@@ -175,6 +177,12 @@ class _Rows:
                 "before": before,
                 "after": after,
             }
+
+
+def _why_not_shown(row: Row, path: Path) -> str:
+    if row.sha256 is None:
+        return f"its record does not say what {path} contained: the photo is not shown"
+    return f"{path} has changed since its kernel was estimated: the photo is not shown"
 
 
 def _bytes_data(opened: pictures.Opened) -> dict[str, object]:

@@ -286,7 +286,11 @@ def finish(trained: Trained, settings: Settings) -> Estimate:
     found = _outcome(trained, runs, settings)
     provenance = _provenance(photo, settings, runs)
     kernels = {
-        scale: replace(kernel, provenance={**provenance, **_derivation(kernel)})
+        scale: replace(
+            kernel,
+            provenance={**provenance, **_derivation(kernel)},
+            expected_error=found.expected_error,
+        )
         for scale, kernel in found.kernels.items()
     }
     history: dict[str, NDArray[np.generic]] = {

@@ -131,7 +131,7 @@ class DegradeRun(ScaledRun[DegradeSettings]):
         scale, folder = self.settings.scale, self.folder.path
         return folder / f"lr_x{scale}" / f"{name}.png", folder / f"gt_k_x{scale}" / f"{name}.mat"
 
-    def request(self, name: str) -> Mapping[str, object]:
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
         """What decides an LR photo besides the photo."""
         return self.settings.request()
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.runs import schema
-from kernelgan_fast.runs.kernel_source import KernelSource, kernel_source
+from kernelgan_fast.runs.kernel_folder import kernel_pool as pool_of
+from kernelgan_fast.runs.kernel_source import SCALES, kernel_source
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import LARGEST_SEED, versions
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
+    from kernelgan_fast.runs.applied import KernelSource
 
 FORMATS = ("png", "jpg", "webp", "tif", "bmp")
 _WITH_LOSS = ("jpg", "webp")
@@ -34,8 +36,9 @@ _WITH_LOSS = ("jpg", "webp")
 
 def downscale(
     source: object,
-    kernel: str | os.PathLike[str] | BlurKernel,
+    kernel: str | os.PathLike[str] | BlurKernel | None = None,
     *,
+    kernel_pool: str | os.PathLike[str] | None = None,
     scale: int | None = None,
     noise: float = 0.0,
     seed: int = 0,
@@ -48,9 +51,11 @@ def downscale(
     Args:
         source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]. Alpha is ignored.
-        kernel: a `BlurKernel`; a file or FILE:INDEX; "estimate", the photo's own by the profile
-            "default"; "bicubic", antialiased; or a folder, from which one is drawn by the seed
-            and the photo's file name. Files are centred by the half-pixel rule.
+        kernel: a `BlurKernel`; a file or FILE:INDEX; a folder, which holds the kernel of this
+            photo by its SHA-256 or its name; "estimate", the photo's own by the profile
+            "default"; or "bicubic", antialiased. Files are centred by the half-pixel rule.
+        kernel_pool: instead of `kernel`, a folder from which a kernel is drawn at random, by the
+            seed and the photo's file name.
         scale: 2 or 4; the kernel's own where a `BlurKernel` is given, else 2, if None.
         noise: standard deviation of white noise to add, in grey levels of 255.
         seed: of the noise and the draw, 0 or more.
@@ -70,7 +75,7 @@ def downscale(
     _check(noise, seed)
     if scale is None:
         scale = getattr(kernel, "scale", 2)
-    kernels = kernel_source(kernel, scale, seed=seed)
+    kernels = _kernels(kernel, kernel_pool, scale, seed)
     is_file = isinstance(source, (str, os.PathLike))
     photo = read_image(source) if is_file else as_photo(source)  # type: ignore[arg-type]
     name = Path(photo.source).stem
@@ -103,7 +108,8 @@ class DownscaleSettings:
 
 def downscale_settings(
     *,
-    kernel: str | os.PathLike[str] | BlurKernel,
+    kernel: str | os.PathLike[str] | BlurKernel | None = None,
+    kernel_pool: str | os.PathLike[str] | None = None,
     scale: int = 2,
     seed: int = 0,
     noise: float = 0.0,
@@ -114,6 +120,7 @@ def downscale_settings(
 
     Args:
         kernel: as `kernel_source` takes it.
+        kernel_pool: instead, a folder from which each photo draws a kernel.
         scale: 2 or 4.
         seed: 0 or more; the same seed, pool and name of a photo give the same kernel and noise.
         noise: standard deviation of white noise, in grey levels of 255.
@@ -131,7 +138,7 @@ def downscale_settings(
             f"training pairs need a format without loss, got {suffix}: the large photo would no "
             "longer be the one that was made smaller; take png, tif or bmp"
         )
-    kernels = kernel_source(kernel, scale, seed=seed)
+    kernels = _kernels(kernel, kernel_pool, scale, seed)
     return DownscaleSettings(kernels, scale, seed, noise, suffix, pairs)
 
 
@@ -162,12 +169,12 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
         photos = [folder / place / f"{name}.{suffix}" for place in ("LR", "HR")]
         return (*photos, folder / "kernels" / f"{name}.mat")
 
-    def request(self, name: str) -> Mapping[str, object]:
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
         """What decides the small photo besides the photo."""
         settings = self.settings
         return {
             "version": versions()["kernelgan_fast"],
-            "kernel": settings.kernels.identity(name),
+            "kernel": settings.kernels.identity(photo, name),
             "scale": settings.scale,
             "seed": settings.seed,
             "noise": settings.noise,
@@ -220,6 +227,26 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
             "size": [small.shape[1], small.shape[0]],
         }
         return Made(dict(zip(self.files(name), writers, strict=False)), facts, notes)
+
+
+def _kernels(
+    kernel: str | os.PathLike[str] | BlurKernel | None,
+    kernel_pool: str | os.PathLike[str] | None,
+    scale: int,
+    seed: int,
+) -> KernelSource:
+    if (kernel is None) == (kernel_pool is None):
+        raise InputError(
+            f"either a kernel or a pool of kernels is wanted, got "
+            f"{'neither' if kernel is None else 'both'}; give --kernel or --kernel-pool"
+        )
+    if kernel_pool is not None:
+        if scale not in SCALES:
+            raise InputError(f"scale must be 2 or 4, got {scale!r}")
+        return pool_of(Path(kernel_pool), scale, seed)
+    assert kernel is not None
+    advice = "to draw a kernel at random for each photo, use --kernel-pool"
+    return kernel_source(kernel, scale, advice=advice)
 
 
 def _check(noise: float, seed: int) -> None:

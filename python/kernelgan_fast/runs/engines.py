@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.runs.kernel_source import ESTIMATE, Applied, KernelSource, kernel_source
+from kernelgan_fast.runs.applied import Applied, KernelSource
+from kernelgan_fast.runs.kernel_source import ESTIMATE, kernel_source
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -50,8 +51,7 @@ def kernels_of_engine(
     engine: Engine,
     kernel: str | os.PathLike[str] | BlurKernel,
     scale: int | None,
-    noise: float | None,
-    seed: int,
+    noise: float | str | None,
 ) -> tuple[int, KernelSource]:
     """Find the scale and the kernels that photos are enlarged with.
 
@@ -60,7 +60,6 @@ def kernels_of_engine(
         kernel: as `kernel_source` takes it; must be left at "estimate" where the model has one.
         scale: must be the model's, or None.
         noise: must be None where the model has a kernel, and with it its noise.
-        seed: of draws from a pool.
 
     Raises:
         InputError: the model and the options contradict each other.
@@ -72,7 +71,7 @@ def kernels_of_engine(
             "export another model"
         )
     if card.kernel is None:
-        return card.scale, kernel_source(kernel, card.scale, seed=seed)
+        return card.scale, kernel_source(kernel, card.scale)
     if kernel != ESTIMATE or noise is not None:
         raise InputError(
             "the model has its kernel and its noise built in; leave both out, or export a model "
@@ -82,6 +81,8 @@ def kernels_of_engine(
 
     built_in = Applied(BlurKernel(card.kernel, card.scale), "the model's kernel")
     source = KernelSource(
-        built_in.label, lambda photo, name: built_in, lambda name: engine.identity
+        built_in.label,
+        lambda photo, name, analysis=None: built_in,
+        lambda photo, name: engine.identity,
     )
     return card.scale, source

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.runs.kernel_source import ESTIMATE, Applied, fixed_kernel, kernel_source
+from kernelgan_fast.runs.applied import Applied
+from kernelgan_fast.runs.kernel_source import ESTIMATE, fixed_kernel, kernel_source
 
 if TYPE_CHECKING:
     from kernelgan_fast.export.onnx import Exported
@@ -74,7 +75,7 @@ def export_model(
     from kernelgan_fast.sr.zssr import ITERATIONS
 
     read = None if photo is None else read_image(photo)
-    applied = _applied(kernel, scale, seed, read if size is None else None)
+    applied = _applied(kernel, scale, read if size is None else None)
     steps = iterations or ITERATIONS
 
     def report(part: float) -> None:
@@ -88,6 +89,7 @@ def export_model(
         size=size,
         scale=scale,
         noise=noise,
+        kernel_error=0.0 if applied is None or size is not None else applied.error,
         weights_file=weights,
         photo=None if read is None else read.pixels,
         iterations=iterations,
@@ -100,10 +102,10 @@ def export_model(
 
 
 def _applied(
-    kernel: str | os.PathLike[str] | None, scale: int, seed: int, photo: Photo | None
+    kernel: str | os.PathLike[str] | None, scale: int, photo: Photo | None
 ) -> Applied | None:
     if photo is not None:
-        source = kernel_source(ESTIMATE if kernel is None else kernel, scale, seed=seed)
+        source = kernel_source(ESTIMATE if kernel is None else kernel, scale)
         return source.of(photo, Path(photo.source).stem)
     return None if kernel is None else fixed_kernel(kernel, scale)
 

@@ -6,7 +6,7 @@ A run is a subclass of `RecordedRun` that says six things:
     facts                 checks of the facts in an entry that the command prints
     key                   what tells its entries of a photo apart, such as "x2"
     files(name)           the files it will write for the photo that gets this name
-    request(name)         what decides those files besides the photo, ready for JSON
+    request(photo, name)  what decides those files besides the photo's content, ready for JSON
     make(photo, name, report)
                           reads and computes, and gives back a `Made`: how to write each file,
                           facts for the record and notes for the user
@@ -124,8 +124,8 @@ class RecordedRun(ABC):
         """The files of the photo that gets this name, inside `folder`."""
 
     @abstractmethod
-    def request(self, name: str) -> Mapping[str, object]:
-        """What decides those files besides the photo, ready for JSON."""
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
+        """What decides those files besides the photo's content, ready for JSON."""
 
     @abstractmethod
     def make(self, photo: Path, name: str, report: Report) -> Made:
@@ -220,7 +220,7 @@ class RecordedRun(ABC):
             raise
         entry: dict[str, object] = {
             "source": asdict(source),
-            "request": dict(self.request(name)),
+            "request": dict(self.request(Path(source.path), name)),
             **made.facts,
             "files": [self._relative(file) for file in made.writers],
             "warnings": notes,
@@ -328,7 +328,7 @@ class RecordedRun(ABC):
             return None  # told when it is read
         files = self.files(name)
         same = entry["source"]["sha256"] == facts.sha256
-        asked = json.loads(json.dumps(dict(self.request(name))))
+        asked = json.loads(json.dumps(dict(self.request(photo, name))))
         there = all(file.is_file() for file in files)
         listed = entry["files"] == [self._relative(file) for file in files]
         return entry if same and there and listed and entry["request"] == asked else None

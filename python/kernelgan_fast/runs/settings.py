@@ -30,7 +30,8 @@ class Settings:
         config: training profile, overrides included.
         scale: 2 or 4.
         seeds: one seed for each run of a photo.
-        real: keep the edges (real photos; synthetic ones lose `config.shave` px a side).
+        real: keep the edges in trainings and searches (real photos; synthetic ones lose
+            `config.shave` px a side). Kernels in closed form use the whole photo.
         devices: ("auto",), ("cpu",), or the GPUs to train on, as "cuda:<index>".
         threads: CPU threads, at least 1.
         tiles: (rows, columns) of regions to give a kernel each besides the photo's, "auto" for as

@@ -18,7 +18,7 @@ from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
 from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
-from kernelgan_fast.runs.kernel_source import BICUBIC, KernelSource, kernel_source
+from kernelgan_fast.runs.kernel_source import BICUBIC, kernel_source
 from kernelgan_fast.runs.recorded import Made, Report, ScaledRun
 from kernelgan_fast.runs.settings import versions
 
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
-    from kernelgan_fast.runs.kernel_source import Applied
+    from kernelgan_fast.runs.applied import Applied, KernelSource
     from kernelgan_fast.runtime.engine import Engine
     from kernelgan_fast.sr.tiling import Enlarged
+
+# Measured on each photo.
+AUTO = "auto"
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -47,12 +51,14 @@ class Upscaled:
         kernel: that was used.
         method: that was used.
         notes: what the user should know.
+        analysis: what was measured on the photo.
     """
 
     pixels: NDArray[Any]
     kernel: BlurKernel
     method: str
     notes: tuple[str, ...] = ()
+    analysis: PhotoAnalysis | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class UpscaleSettings:
         scale: 2 or 4.
         method: one of `sr.METHODS`; of a model, its own.
         engine: a model that runs in place of the method.
-        noise: of the photos, standard deviation in grey levels of 255; None for rounding alone.
+        noise: "auto" for the noise and the compression that are measured on each photo, or a
+            standard deviation in grey levels of 255; of a model with its own, None.
         iterations: of the method, None for its own number.
         seed: of methods that draw.
         weights: a file, None for the method's own.
@@ -79,7 +86,7 @@ class UpscaleSettings:
     scale: int
     method: str
     engine: Engine | None
-    noise: float | None
+    noise: float | str | None
     iterations: int | None
     seed: int
     weights: Path | None
@@ -96,7 +103,7 @@ def upscale_settings(
     scale: int | None = None,
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -112,7 +119,9 @@ def upscale_settings(
         InputError: an option is out of range, or the kernels cannot be used.
         DeviceUnavailable: the device is not there.
     """
-    if noise is not None and not 0 <= noise <= 255:
+    if isinstance(noise, str) and noise != AUTO:
+        raise InputError(f"noise must be {AUTO} or 0 to 255 grey levels, got {noise!r}")
+    if isinstance(noise, (int, float)) and not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
     for name, value, least in (("iterations", iterations, 1), ("seed", seed, 0)):
         if value is not None and value < least:
@@ -126,7 +135,7 @@ def upscale_settings(
     if engine is not None:
         only = {"method": method, "iterations": iterations, "weights": weights}
         model = open_engine(engine, only, precision, device, threads)
-        scale, kernels = kernels_of_engine(model, kernel, scale, noise, seed)
+        scale, kernels = kernels_of_engine(model, kernel, scale, noise)
         method, precision = model.card.method, model.card.precision
     else:
         from kernelgan_fast import sr
@@ -134,7 +143,7 @@ def upscale_settings(
         model, method = None, sr.check_method(sr.DEFAULT if method is None else method)
         scale = getattr(kernel, "scale", 2) if scale is None else scale
         # Bicubic enlargement asks for no kernel, so none is estimated for it.
-        kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale, seed=seed)
+        kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale)
         _checked_device(device)
     return UpscaleSettings(
         kernels=kernels,
@@ -167,7 +176,7 @@ def upscale(
     kernel: str | os.PathLike[str] | BlurKernel = "estimate",
     method: str | None = None,
     engine: str | os.PathLike[str] | None = None,
-    noise: float | None = None,
+    noise: float | str | None = None,
     iterations: int | None = None,
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
@@ -184,13 +193,15 @@ def upscale(
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]. Alpha is ignored.
         scale: 2 or 4; if None the model's or the kernel's own where an engine or a `BlurKernel`
             is given, else 2.
-        kernel: a `BlurKernel`; a file or FILE:INDEX; "estimate", the photo's own by the profile
-            "default"; or "bicubic", antialiased, as most programs make photos small. It is found
-            once, on the whole photo.
+        kernel: a `BlurKernel`; a file or FILE:INDEX; a folder that `estimate` wrote, which holds
+            the kernel of this photo by its SHA-256 or its name; "estimate", the photo's own by the
+            profile "default"; or "bicubic", antialiased, as most programs make photos small. It
+            is found once, on the whole photo.
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
         engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the
-            result smoother. None for what rounding to 8 bits leaves.
+            result smoother, 0 stands for none. By default ("auto" or None) noise and compression
+            are measured on the photo.
         iterations: of "backprojection", "tv" and "zssr", instead of their own number.
         seed: of methods that draw.
         weights: a file for "unfold" or "srmd".
@@ -210,6 +221,7 @@ def upscale(
 
     Source: the methods name theirs, in `kernelgan_fast.sr`.
     """
+    from kernelgan_fast.analysis import analyse_photo
     from kernelgan_fast.images import as_photo, read_image
 
     settings = upscale_settings(
@@ -228,10 +240,11 @@ def upscale(
     )
     is_file = isinstance(source, (str, os.PathLike))
     photo = read_image(source) if is_file else as_photo(source)  # type: ignore[arg-type]
-    applied = settings.kernels.of(photo, Path(photo.source).stem)
-    enlarged = _enlarge(photo, applied, settings, progress)
-    notes = (*photo.notes, *applied.notes, *enlarged.notes)
-    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes)
+    analysis = analyse_photo(photo)
+    applied = settings.kernels.of(photo, Path(photo.source).stem, analysis)
+    enlarged = _enlarge(photo, analysis, applied, settings, progress)
+    notes = (*photo.notes, *analysis.notes, *applied.notes, *enlarged.notes)
+    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes, analysis)
 
 
 class UpscaleRun(ScaledRun[UpscaleSettings]):
@@ -259,12 +272,12 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         """The large photo."""
         return (self.folder.path / f"{name}_{self.key}.{self.settings.suffix}",)
 
-    def request(self, name: str) -> Mapping[str, object]:
+    def request(self, photo: Path, name: str) -> Mapping[str, object]:
         """What decides the large photo besides the photo."""
         settings = self.settings
         return {
             "version": versions()["kernelgan_fast"],
-            "kernel": settings.kernels.identity(name),
+            "kernel": settings.kernels.identity(photo, name),
             "scale": settings.scale,
             "method": settings.method,
             "engine": None if settings.engine is None else settings.engine.identity,
@@ -282,13 +295,15 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             ImageError: the photo cannot be used.
             InputError: the kernel or the weights cannot be used.
         """
+        from kernelgan_fast.analysis import analyse_photo
         from kernelgan_fast.images import read_picture, save_picture
         from kernelgan_fast.runs.findings import kernel_facts
 
         settings = self.settings
         picture = read_picture(photo)
-        applied = settings.kernels.of(picture.photo, name)
-        enlarged = _enlarge(picture.photo, applied, settings, report)
+        analysis = analyse_photo(picture.photo)
+        applied = settings.kernels.of(picture.photo, name, analysis)
+        enlarged = _enlarge(picture.photo, analysis, applied, settings, report)
         alpha = None if picture.alpha is None else _enlarged_alpha(picture.alpha, settings.scale)
         (file,) = self.files(name)
         facts = {
@@ -296,11 +311,13 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             "applied": applied.label,
             **applied.facts,
             "kernel": kernel_facts(applied.kernel),
+            "analysis": analysis.facts(),
+            "measured": analysis.summary(),
             "tile": enlarged.tile,
             "size_before": [picture.pixels.shape[1], picture.pixels.shape[0]],
             "size": [enlarged.pixels.shape[1], enlarged.pixels.shape[0]],
         }
-        notes = [*picture.notes, *applied.notes, *enlarged.notes]
+        notes = [*picture.notes, *analysis.notes, *applied.notes, *enlarged.notes]
 
         def save(path: Path) -> Sequence[str]:
             return save_picture(enlarged.pixels, path, picture, alpha=alpha)
@@ -310,6 +327,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
 
 def _enlarge(
     photo: Photo,
+    analysis: PhotoAnalysis,
     applied: Applied,
     settings: UpscaleSettings,
     report: Callable[[int, int], None] | None,
@@ -317,8 +335,10 @@ def _enlarge(
     import torch
 
     from kernelgan_fast import sr
-    from kernelgan_fast.sr.tiling import as_tensor, enlarge_photo
-    from kernelgan_fast.sr.upscaler import Options
+    from kernelgan_fast.sr.conditioning import condition
+    from kernelgan_fast.sr.restoration import restore
+    from kernelgan_fast.sr.tiling import as_tensor
+    from kernelgan_fast.sr.upscaler import Options, Upscaler
 
     if min(photo.pixels.shape[:2]) < _LEAST_SIDE:
         height, width = photo.pixels.shape[:2]
@@ -326,45 +346,51 @@ def _enlarge(
             f"{photo.source}: a photo to enlarge must have sides of {_LEAST_SIDE} px or more, got "
             f"{width} x {height}; give a larger one"
         )
+    conditioning = condition(
+        analysis,
+        AUTO if settings.noise is None else settings.noise,
+        kernel_error=applied.error,
+        added_noise=applied.noise,
+    )
 
     def learnt(part: float) -> None:
         if report is not None:
             report(round(100 * part), 100)
 
-    if settings.engine is not None:
-        model = settings.engine.upscaler(applied.kernel, settings.noise, applied.error)
-        return enlarge_photo(
-            model,
-            photo.pixels,
-            tile=settings.tile,
-            progress=report,
-            source=settings.engine.path,
+    def prepare(content: NDArray[Any]) -> Upscaler:
+        if settings.engine is not None:
+            return settings.engine.upscaler(
+                applied.kernel, conditioning.noise, conditioning.kernel_error
+            )
+        options = Options(
+            noise=conditioning.noise,
+            kernel_error=conditioning.kernel_error,
+            iterations=settings.iterations,
+            seed=settings.seed,
+            weights=settings.weights,
+            precision=settings.precision,
+            progress=learnt,
         )
+        learns = settings.method in sr.LEARNING
+        whole = as_tensor(content).to(device) if learns else torch.empty(1, 3, 0, 0)
+        return sr.prepare(settings.method, applied.kernel, options, whole)
 
-    options = Options(
-        noise=settings.noise,
-        kernel_error=applied.error,
-        iterations=settings.iterations,
-        seed=settings.seed,
-        weights=settings.weights,
-        precision=settings.precision,
-        progress=learnt,
-    )
+    model = settings.engine is not None
+    device = torch.device("cpu" if model else settings.device)
+    source = str(settings.weights or f"the method {settings.method}")
     before = torch.get_num_threads()
-    if settings.threads is not None:
+    if settings.threads is not None and not model:
         torch.set_num_threads(settings.threads)
     try:
-        device = torch.device(settings.device)
-        learns = settings.method in sr.LEARNING
-        whole = as_tensor(photo.pixels).to(device) if learns else torch.empty(1, 3, 0, 0)
-        upscaler = sr.prepare(settings.method, applied.kernel, options, whole)
-        return enlarge_photo(
-            upscaler,
+        return restore(
             photo.pixels,
+            analysis,
+            applied.kernel,
+            prepare,
             tile=settings.tile,
             device=device,
             progress=report,
-            source=str(settings.weights or f"the method {settings.method}"),
+            source=source if settings.engine is None else settings.engine.path,
         )
     finally:
         torch.set_num_threads(before)

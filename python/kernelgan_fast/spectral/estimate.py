@@ -219,7 +219,12 @@ def estimate_from_spectrum(
         "expected_error": round(quality.expected_error, 4),
     }
     return SpectralEstimate(
-        kernel=BlurKernel(array / array.sum(), scale, provenance=provenance),
+        kernel=BlurKernel(
+            array / array.sum(),
+            scale,
+            provenance=provenance,
+            expected_error=round(quality.expected_error, 4),
+        ),
         covariance=covariance,
         shape=best.shape.name,
         probabilities=MappingProxyType(by_name),

@@ -1,0 +1,172 @@
+"""What a picture shows: frames, drawings, interlaced rows, neutral colours, a night sky."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernelgan_fast.analysis.blocks import levels
+
+Levels = NDArray[np.float32]
+
+# A row belongs to a frame if its values differ by less than this from those of the border row.
+_FRAME_SPREAD, _LARGEST_FRAME = 2.0, 0.45
+_LEAST_FRAME = 2
+
+# Share of pixels that equal both earlier neighbours: photos reach 0.24, drawings begin at 0.5.
+# The smallest number of colours in a photo of at least 64 x 64 px is above 2000 (200 if grey).
+_DRAWN_FLAT = 0.35
+_FEWEST_COLOURS, _FEWEST_GREYS, _COUNTED_PIXELS = 256, 24, 64 * 64
+
+# Pictures of so few colours have lost the gradations that enlarging needs.
+_QUANTISED = 64
+
+# Blocks in which adjacent rows differ more than rows at distance 2. Photos have none; of a photo
+# whose moving parts are interlaced the moving parts count.
+_COMB_SIDE, _COMB_RATIO, _COMB_LEVELS = 8, 1.25, 2.0
+COMB_SHARE, _COMB_EXCESS = 0.04, 5.0
+
+_NEUTRAL = 1.0
+
+# A sky: most pixels lie within a narrow band about a dark median, hardly any below it.
+_SKY_SHARE, _SKY_BAND, _SKY_BRIGHTEST = 0.8, 5.0, 0.4
+_SKY_BELOW, _SKY_PEAK = 0.002, 8.0
+
+
+class Frame(NamedTuple):
+    """Width of a single-coloured frame in pixels, 0 where there is none."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    def inside(self, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Give the part of (H, W, …) within the frame, a view."""
+        height, width = pixels.shape[:2]
+        return pixels[self.top : height - self.bottom, self.left : width - self.right]
+
+
+NO_FRAME = Frame()
+
+
+def find_frame(pixels: NDArray[np.generic]) -> Frame:
+    """Find letterbox bars, margins and frames of one colour.
+
+    Args:
+        pixels: (H, W, 3), uint8, or floating point in [0, 1].
+
+    Returns:
+        The frame; each part is 0 or at least 2 px wide and covers at most 45 % of the side.
+    """
+    top, bottom = _bars(pixels)
+    left, right = _bars(pixels.swapaxes(0, 1))
+    return Frame(top, bottom, left, right)
+
+
+def _bars(pixels: NDArray[np.generic]) -> tuple[int, int]:
+    found = []
+    most = int(len(pixels) * _LARGEST_FRAME)
+    for rows in (pixels, pixels[::-1]):
+        colour = np.median(levels(rows[0]), axis=0)
+        count, difference = 0, 0.0
+        while count < most:
+            away = np.abs(levels(rows[count]) - colour)
+            difference = float(away.mean())
+            if away.max() > _FRAME_SPREAD:
+                break
+            count += 1
+        # A photo that fades into one colour has no frame: the border is where it fades.
+        sharp = count < most and difference > 2 * _FRAME_SPREAD
+        found.append(count if count >= _LEAST_FRAME and sharp else 0)
+    return found[0], found[1]
+
+
+def flat_share(values: Levels) -> float:
+    """Give the share of pixels of (H, W, 3) that equal their upper and their left neighbour."""
+    same = (values[1:, 1:] == values[:-1, 1:]) & (values[1:, 1:] == values[1:, :-1])
+    return float(same.all(axis=2).mean()) if same.size else 0.0
+
+
+def is_drawn(values: Levels) -> bool:
+    """Tell drawings, text, charts and pixel art from photos.
+
+    Args:
+        values: (H, W, 3) in grey levels of 0 to 255, without a frame.
+    """
+    if flat_share(values) > _DRAWN_FLAT:
+        return True
+    least = _FEWEST_GREYS if is_neutral(values) else _FEWEST_COLOURS
+    large = values.shape[0] * values.shape[1] >= _COUNTED_PIXELS
+    return large and colours(values, least) < least
+
+
+def is_quantised(values: Levels) -> bool:
+    """Tell pictures of at most 64 colours, such as pixel art, palettes and scans of 1 bit.
+
+    Args:
+        values: (H, W, 3) in grey levels of 0 to 255, without a frame.
+    """
+    large = values.shape[0] * values.shape[1] >= _COUNTED_PIXELS
+    return large and colours(values, _QUANTISED + 1) <= _QUANTISED
+
+
+def colours(values: Levels, most: int) -> int:
+    """Count the colours of (H, W, 3) grey levels; not further than `most`."""
+    whole = np.rint(values).astype(np.uint32)
+    codes = (whole[..., 0] << 16 | whole[..., 1] << 8 | whole[..., 2]).ravel()
+    # Most photos exceed any number of interest within their first rows.
+    first = np.unique(codes[: 16 * most])
+    return most if len(first) >= most else min(len(np.unique(codes)), most)
+
+
+def is_interlaced(values: Levels) -> bool:
+    """Tell whether the rows of moving parts come from two points in time alternately."""
+    rows, columns = comb_shares(values)
+    return rows > COMB_SHARE and rows > _COMB_EXCESS * columns
+
+
+def comb_shares(values: Levels) -> tuple[float, float]:
+    """Give the shares of blocks in which adjacent rows, and columns, differ more than every other.
+
+    Args:
+        values: (H, W, 3) in grey levels of 0 to 255.
+    """
+    grey = values.mean(axis=2)
+    return _comb(grey), _comb(grey.T)
+
+
+def _comb(grey: Levels) -> float:
+    near = np.abs(grey[1:-1] - grey[:-2])
+    far = np.abs(grey[2:] - grey[:-2])
+    side = _COMB_SIDE
+    height, width = (length // side * side for length in near.shape)
+    if height == 0 or width == 0:
+        return 0.0
+    sums = [
+        each[:height, :width].reshape(height // side, side, width // side, side).sum(axis=(1, 3))
+        for each in (near, far)
+    ]
+    combed = (sums[0] > _COMB_RATIO * sums[1]) & (sums[0] > _COMB_LEVELS * side**2)
+    return float(combed.mean())
+
+
+def is_neutral(values: Levels) -> bool:
+    """Tell whether red, green and blue are equal within one grey level everywhere."""
+    return bool((values.max(axis=2) - values.min(axis=2)).max() <= _NEUTRAL)
+
+
+def is_night_sky(values: Levels) -> bool:
+    """Tell a dark even background with bright points on it, as of stars or of fluorescence."""
+    grey = values.mean(axis=2)
+    middle = float(np.median(grey))
+    spread = max(1.4826 * float(np.median(np.abs(grey - middle))), 0.25)
+    brightest = float(grey.max())
+    if middle > _SKY_BRIGHTEST * brightest:
+        return False
+    within = np.abs(grey - middle) <= _SKY_BAND * spread
+    below = float((grey < middle - _SKY_BAND * spread).mean())
+    peaks = brightest - middle > _SKY_PEAK * spread
+    return bool(within.mean() >= _SKY_SHARE and below <= _SKY_BELOW and peaks)
