@@ -192,7 +192,9 @@ class UnfoldingNetwork(nn.Module):
             seen = torch.cat([estimate.to(precision), correction.to(precision)], dim=1)
             with torch.autocast(low.device.type, precision, enabled=mixed):
                 seen = read(seen.contiguous(memory_format=torch.channels_last))
-                seen = functional.relu(seen + biases[:, index, :, None, None].to(precision))
+                # In place where gradients allow it: fresh memory for large photos takes longer
+                # than the arithmetic.
+                seen = seen.add_(biases[:, index, :, None, None].to(precision)).relu_()
                 features = stage(seen if features is None else seen + features)
                 change = write(features)
             estimate = estimate + _neutral(change.float(), _gate(estimate))
@@ -222,7 +224,7 @@ class Stage(nn.Module):
         refined: Tensor = self.fine(features)
         if self.coarse is None:
             return refined
-        return refined + functional.interpolate(self.coarse(refined), scale_factor=2.0)
+        return functional.interpolate(self.coarse(refined), scale_factor=2.0).add_(refined)
 
 
 class Residual(nn.Module):
@@ -235,8 +237,8 @@ class Residual(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Refine (B, width, H, W)."""
-        refined: Tensor = self.second(functional.relu(self.first(features)))
-        return features + refined
+        refined: Tensor = self.second(self.first(features).relu_())
+        return refined.add_(features)
 
 
 def _gate(estimate: Tensor) -> Tensor:
