@@ -127,6 +127,24 @@ def _sr_order(way: tuple[str, str]) -> tuple[int, int]:
     return SR_METHODS.index(way[0]), list(KERNELS).index(way[1])
 
 
+def in_the_wild() -> str:
+    """The table of gains on noisy, compressed and real photos, with the harm done."""
+    scales = _result("in_the_wild")["scales"]
+    heads = [f"{what} ×{scale[1:]}" for scale in scales for what in ("gain", "worst", "harmed")]
+    lines = [f"| photos | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
+    for name in dict.fromkeys(name for cells in scales.values() for name in cells):
+        texts = []
+        for cells in scales.values():
+            cell = cells.get(name)
+            texts += ["-"] * 3 if cell is None else _harm(cell)
+        lines.append(f"| {name} | {' | '.join(texts)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _harm(cell: dict[str, Any]) -> list[str]:
+    return [f"{cell['gain']:+.2f}", f"{cell['worst']:+.2f}", f"{cell['harmed']:.0%}"]
+
+
 def speed() -> str:
     """The table of times and ratios."""
     here, *elsewhere = _stages()
@@ -214,6 +232,7 @@ TABLES = {
     "first": first,
     "accuracy": accuracy,
     "sr": super_resolution,
+    "wild": in_the_wild,
     "speed": speed,
     "stages": stages,
 }

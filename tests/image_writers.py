@@ -27,7 +27,7 @@ def png(array: Array) -> bytes:
 
 
 def tiff(array: Array, *, order: Any = "<", packed: bool = False, **changes: int) -> bytes:
-    """A TIFF of any depth; `changes` sets single tags such as planar=2."""
+    """A TIFF of any depth; `changes` sets the tags photometric, orientation, planar, format."""
     array = array.astype(array.dtype.newbyteorder(order))
     height, width, channels = array.shape
     bits = array.dtype.itemsize * 8
@@ -37,7 +37,7 @@ def tiff(array: Array, *, order: Any = "<", packed: bool = False, **changes: int
         257: height,
         258: bits,
         259: 8 if packed else 1,
-        262: 2 if channels > 1 else 1,
+        262: changes.get("photometric", 2 if channels > 2 else 1),
         273: 8,
         274: changes.get("orientation", 1),
         277: channels,
@@ -46,14 +46,16 @@ def tiff(array: Array, *, order: Any = "<", packed: bool = False, **changes: int
         284: changes.get("planar", 1),
         339: changes.get("format", 1),
     }
-    if channels == 4:
+    if channels in (2, 4):
         tags[338] = 2
     start = 8 + len(data) + len(data) % 2
     directory = struct.pack(order + "H", len(tags))
     extra = b""
     after = start + 2 + 12 * len(tags) + 4
     for tag, value in sorted(tags.items()):
-        if tag in (258, 339) and channels > 1:
+        if tag in (258, 339) and channels == 2:  # two values stand in the entry itself
+            directory += struct.pack(order + "HHIHH", tag, 3, 2, value, value)
+        elif tag in (258, 339) and channels > 2:
             directory += struct.pack(order + "HHII", tag, 3, channels, after + len(extra))
             extra += struct.pack(order + "H", value) * channels
         elif tag in (273, 279):

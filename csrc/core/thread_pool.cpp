@@ -167,6 +167,26 @@ void set_num_threads(int count) {
 
 int num_threads() { return state->threads; }
 
+int startable_threads(int wished) {
+  std::mutex counted;  // held until the last thread has started, so that all exist at once
+  std::vector<std::thread> threads;
+  bool all = true;
+  {
+    const std::lock_guard<std::mutex> lock(counted);
+    try {
+      threads.reserve(wished);
+      while (static_cast<int>(threads.size()) < wished) {
+        threads.emplace_back([&] { const std::lock_guard<std::mutex> wait(counted); });
+      }
+    } catch (const std::exception&) {
+      all = false;
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  const int given = static_cast<int>(threads.size());
+  return all ? given : given / 2;
+}
+
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {
   State& shared = *state;
   const int threads = shared.threads;

@@ -15,6 +15,10 @@ namespace kgf {
 void set_num_threads(int count);
 int num_threads();
 
+// How many of `wished` threads could be started now beside those that there are: all, or half of those
+// that the system gave, as for parallel_for. For libraries that cannot do with fewer than they were told.
+int startable_threads(int wished);
+
 // Where a thread begins in its share of the tasks. A pass that reads what an earlier one wrote goes
 // through it from the end, where the caches still hold it.
 enum class Order { first_to_last, last_to_first };

@@ -2,9 +2,12 @@
 // its version, so that a program linked to one release would not start with another.
 #include <onnxruntime_c_api.h>
 
+#include <algorithm>
 #include <mutex>
+#include <thread>
 #include <utility>
 
+#include "core/thread_pool.h"
 #include "engine/failure.h"
 #include "engine/half.h"
 #include "engine/library.h"
@@ -172,11 +175,20 @@ class OrtModel final : public Session {
     const auto options = owned<OrtSessionOptions>(
         api_, api_.ReleaseSessionOptions, KGF_INTERNAL_ERROR,
         [&](OrtSessionOptions** out) { return api_.CreateSessionOptions(out); });
-    check(api_, api_.SetIntraOpNumThreads(options.get(), settings.threads), KGF_INVALID_ARGUMENT);
+    check(api_, api_.SetIntraOpNumThreads(options.get(), threads_of(settings)),
+          KGF_INVALID_ARGUMENT);
     if (settings.gpu >= 0) use_gpu(options.get(), settings);
     return owned<OrtSession>(api_, api_.ReleaseSession, KGF_MODEL_ERROR, [&](OrtSession** out) {
       return api_.CreateSessionFromArray(runtime.env, bytes, size, options.get(), out);
     });
+  }
+
+  // ONNX Runtime waits for ever where one of its threads cannot be started, so it gets fewer there.
+  static int threads_of(const Settings& settings) {
+    const int cores = static_cast<int>(std::thread::hardware_concurrency());
+    const int wished = settings.threads > 0 ? settings.threads : std::max(cores, 1);
+    const int given = 1 + startable_threads(wished - 1);
+    return given < wished ? given : settings.threads;
   }
 
   // Here, other than in Python, a provider that cannot start is an error.

@@ -8,6 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# What PyTorch, Pillow, ONNX Runtime, Python and the loader of libraries say where memory ran out.
+_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "allocate memory",
+    "bad allocation",
+    "failed to map segment",
+    "start new thread",
+)
+
 
 class KernelGanError(Exception):
     """The root: catch this to catch everything the package raises on purpose."""
@@ -55,3 +65,15 @@ class NativeUnavailable(KernelGanError, ImportError):
 
 class DeviceUnavailable(KernelGanError, RuntimeError):
     """The device that was asked for is not there, or was not built in."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, whoever raised it.
+
+    Libraries in C++ raise a plain `RuntimeError` or `OSError` and say so in words alone.
+    """
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower()
+    kinds = (ImportError, OSError, RuntimeError)
+    return isinstance(error, kinds) and any(words in text for words in _MEMORY)

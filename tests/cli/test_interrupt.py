@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in mid-run: finished photos stay, nothing else does, the rest can follow."""
+"""Signals in mid-run: finished photos stay, nothing else does, the rest can follow."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ def command(*options: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "hung up"),
+    ],
 )
 def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str) -> None:
     for seed, name in enumerate("abc"):

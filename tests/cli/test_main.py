@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +16,6 @@ import pytest
 import kernelgan_fast
 from kernelgan_fast.cli import estimate
 from kernelgan_fast.cli.main import build_parser, main
-from kernelgan_fast.cli.session import Terminated
 from kernelgan_fast.errors import KernelGanError, NativeUnavailable, TrainingDiverged
 
 
@@ -119,7 +120,8 @@ def run_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> No
         (KernelGanError("odd"), 1, "error: odd"),
         (RuntimeError("oops"), 1, "error: this should not have happened: RuntimeError: oops"),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (Terminated(), 143, "terminated"),
+        (MemoryError("8 GB"), 1, "error: memory ran out (8 GB)"),
+        (OSError(36, "File name too long", "b.npy"), 3, "error: b.npy: File name too long"),
     ],
     ids=str,
 )
@@ -157,3 +159,21 @@ def test_a_closed_pipe_is_no_error(argument: str, unbuffered: str) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode in (0, 1)
+
+
+def test_what_libraries_say_is_shown_as_notes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(args: Any) -> int:
+        warnings.warn("overflow\n  encountered", RuntimeWarning, stacklevel=1)
+        warnings.warn("an \x1b[31mold name", UserWarning, stacklevel=1)
+        logging.getLogger("library").warning("said %s", "so")
+        return 0
+
+    monkeypatch.setattr(estimate, "run", run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["estimate", "a.png"]) == 0
+        assert main(["estimate", "a.png", "--quiet"]) == 0
+    said = capsys.readouterr().err
+    assert said == "note: overflow encountered\nnote: an \\x1b[31mold name\nnote: said so\n"

@@ -16,6 +16,7 @@
 
 #include "engine_pixels.h"
 #include "expect.h"
+#include "thread_limit.h"
 
 namespace {
 
@@ -266,6 +267,22 @@ void wrong_runs_are_refused() {
   EXPECT(fails(KGF_MODEL_ERROR, "scale", [&] { liar.run(low.image(), white); }));
 }
 
+void models_run_with_the_threads_there_are() {
+  const std::vector<char> bytes = bytes_of("up2");
+  Pixels low(50, 60), wanted(100, 120);
+  Context(Model(bytes.data(), bytes.size(), {}, 1)).run(low.image(), wanted.image());
+  for (int threads : {0, 2, 16}) {
+    for (int given : {0, 1, 3}) {
+      Pixels high(100, 120);
+      most_threads = running_threads + given;
+      Context context{Model(bytes.data(), bytes.size(), {}, threads)};
+      context.run(low.image(), high.image());
+      EXPECT(distance(wanted, high) < 1e-5f);
+      most_threads = unlimited;
+    }
+  }
+}
+
 void threads_share_a_model() {
   const Model model(path_of("up2"), {}, 1);
   Pixels low(50, 60), wanted(100, 120);
@@ -307,6 +324,7 @@ int main() {
   a_kernel_and_a_number_are_taken();
   half_precision_goes_through();
   wrong_runs_are_refused();
+  models_run_with_the_threads_there_are();
   threads_share_a_model();
   return kgf::test::finish();
 }

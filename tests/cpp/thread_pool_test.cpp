@@ -1,39 +1,22 @@
-// The thread pool where the system refuses threads, where tasks throw, and in forked processes. The
-// function pthread_create below stands in for a limit on threads, which the C++ library then meets.
+// The thread pool where the system refuses threads, where tasks throw, and in forked processes.
 #include "core/thread_pool.h"
 
-#include <dlfcn.h>
-#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <new>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
 #include "expect.h"
+#include "thread_limit.h"
 
 using namespace kgf;
-
-namespace {
-
-constexpr int unlimited = -1;
-// Threads that may still be started.
-std::atomic<int> available{unlimited};
-
-}  // namespace
-
-extern "C" __attribute__((visibility("default"))) int pthread_create(
-    pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*), void* argument) {
-  using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
-  static const auto create = reinterpret_cast<Create>(dlsym(RTLD_NEXT, "pthread_create"));
-  if (available == 0) return EAGAIN;
-  if (available > 0) --available;
-  return create(thread, attributes, run, argument);
-}
+using test::asked_threads;
+using test::most_threads;
+using test::running_threads;
+using test::unlimited;
 
 namespace {
 
@@ -49,36 +32,46 @@ bool every_task_runs_once() {
   return true;
 }
 
-// Changing the number of threads makes parallel_for start them anew.
-void start_anew(int threads, int available_threads) {
-  available = unlimited;
-  set_num_threads(1);
+// Lets the pool, whose own threads end first, have at most `given` threads from here on.
+void start_anew(int threads, int given) {
+  most_threads = unlimited;
+  set_num_threads(2);
+  parallel_for(2, [](int64_t) {});
   set_num_threads(threads);
-  available = available_threads;
+  most_threads = given;
 }
 
 void tasks_run_with_the_threads_there_are() {
   for (int given : {0, 1, 2, 7, 30}) {
-    start_anew(32 + given, given);  // another number each time
+    start_anew(32, given);
     for (int round = 0; round < 3; ++round) EXPECT(every_task_runs_once());
-    EXPECT(num_threads() == 32 + given);
+    EXPECT(num_threads() == 32 && running_threads <= given / 2);
   }
 }
 
 void a_refused_thread_is_not_asked_for_again() {
   start_anew(9, 2);
   EXPECT(every_task_runs_once());
-  available = 5;
-  EXPECT(every_task_runs_once());
-  EXPECT(available == 5);
+  const int asked = asked_threads;
+  most_threads = unlimited;
+  EXPECT(every_task_runs_once() && asked_threads == asked);
   set_num_threads(4);
-  EXPECT(every_task_runs_once());
-  EXPECT(available == 2);
+  EXPECT(every_task_runs_once() && running_threads == 3);
+}
+
+void threads_are_counted_before_they_are_needed() {
+  start_anew(1, unlimited);
+  const int before = running_threads;
+  for (int given : {0, 1, 5, 8, 100}) {
+    most_threads = before + given;
+    EXPECT(startable_threads(8) == (given >= 8 ? 8 : given / 2));
+    EXPECT(startable_threads(0) == 0 && running_threads == before);
+  }
 }
 
 void exceptions_reach_the_caller_and_lose_no_other_task() {
   for (int given : {0, 3, unlimited}) {
-    start_anew(given == unlimited ? 5 : 16 + given, given);
+    start_anew(5, given);
     std::atomic<int> done{0};
     const auto one_fails = [&] {
       parallel_for(many, [&](int64_t i) {
@@ -110,9 +103,10 @@ void forked_children_have_threads_of_their_own() {
 }
 
 void a_child_that_gets_no_thread_works_alone() {
-  start_anew(6, 5);
+  start_anew(6, unlimited);
   EXPECT(every_task_runs_once());
-  EXPECT(available == 0 && child_works());
+  most_threads = 0;
+  EXPECT(child_works());
 }
 
 void a_fork_beside_running_tasks_leaves_a_pool_that_works() {
@@ -136,6 +130,7 @@ void a_fork_beside_running_tasks_leaves_a_pool_that_works() {
 int main() {
   tasks_run_with_the_threads_there_are();
   a_refused_thread_is_not_asked_for_again();
+  threads_are_counted_before_they_are_needed();
   exceptions_reach_the_caller_and_lose_no_other_task();
   forked_children_have_threads_of_their_own();
   a_child_that_gets_no_thread_works_alone();

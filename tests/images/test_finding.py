@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,27 @@ def test_a_file_of_nearly_that_name_is_proposed(tree: Path) -> None:
 def test_no_input_at_all() -> None:
     with pytest.raises(ImageError, match="no photo was given"):
         find_images([])
+
+
+def test_pipes_and_devices_are_named(tree: Path) -> None:
+    os.mkfifo(tree / "pipe.png")
+    (tree / "zero.png").symlink_to("/dev/zero")
+    for name, kind in (("pipe.png", "a pipe"), ("zero.png", "a device")):
+        with pytest.raises(ImageError, match=f"{name}: {kind}, not an image"):
+            find_images([tree / name])
+    assert names(find_images([tree]), tree) == ["a.JPG", "b.png", "weird[1].bmp"]
+
+
+def test_names_that_cannot_be(tree: Path) -> None:
+    for name in ("a" * 300, "\0"):
+        with pytest.raises(ImageError, match="no image found there"):
+            find_images([tree / name])
+
+
+def test_a_folder_that_cannot_be_listed(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ImageError, match="the folder cannot be listed: Permission denied"):
+        find_images([tree])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -299,10 +301,12 @@ def test_the_photo_is_the_picture_s_without_a_copy(tmp_path: Path, pixels: Array
     assert picture.photo.source == str(tmp_path / "a.png")
 
 
-def test_the_limit_of_pixels_holds_here_too(tmp_path: Path, pixels: Array) -> None:
+def test_the_limit_of_memory_holds_here_too(tmp_path: Path, pixels: Array) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    with pytest.raises(ImageError, match="may have 719 pixels"):
-        read_picture(tmp_path / "a.png", max_pixels=719)
+    with pytest.raises(
+        ImageError, match=r"may take 10,799 bytes of memory, this one claims 30 x 24"
+    ):
+        read_picture(tmp_path / "a.png", max_bytes=10_799)
 
 
 @pytest.mark.parametrize(
@@ -366,3 +370,31 @@ def test_the_same_pixels_give_the_same_bytes(described: Path, tmp_path: Path) ->
             save_picture(one.pixels, tmp_path / name, one)
             contents.append((tmp_path / name).read_bytes())
         assert contents[0] == contents[1]
+
+
+FILL = """
+import resource, sys
+import numpy as np
+from kernelgan_fast.errors import OutputError
+from kernelgan_fast.images import Picture, save_picture
+pixels = np.random.default_rng(0).random((300, 300, 3))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for name in ("a.png", "a.jpg", "a.webp", "a.tif", "a.bmp", "old.png"):
+    for bits in (8, 16):
+        try:
+            save_picture(pixels, name, Picture(pixels, bits=bits))
+        except OutputError as error:
+            assert f"cannot write {name}: the file is larger than" in str(error), error
+        else:
+            raise AssertionError(name)
+"""
+
+
+def test_a_disk_that_is_full_leaves_nothing_half_written(tmp_path: Path) -> None:
+    (tmp_path / "old.png").write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", FILL], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path) == ["old.png"]
+    assert (tmp_path / "old.png").read_bytes() == b"old"

@@ -10,6 +10,7 @@ from quick import QUICK, write_photo
 
 from kernelgan_fast.api import Estimate, estimate
 from kernelgan_fast.errors import ConfigError, OutputError
+from kernelgan_fast.files import atomic_write
 from kernelgan_fast.kernels import store
 from kernelgan_fast.runs import records
 from kernelgan_fast.runs.outputs import (
@@ -115,8 +116,8 @@ def test_files_that_cannot_be_replaced(result: Estimate, tmp_path: Path) -> None
 def test_a_foreign_json_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"labels": []}')
     with pytest.raises(OutputError, match="not a record of this program"):
-        OutputFolder(tmp_path).refuse_foreign_record("a")
-    OutputFolder(tmp_path).refuse_foreign_record("b")
+        OutputFolder(tmp_path).check("a", [])
+    OutputFolder(tmp_path).check("b", [])
 
 
 def test_own_pictures_are_known_by_their_record(tmp_path: Path) -> None:
@@ -153,3 +154,29 @@ def test_names_of_the_same_path_in_different_places_end_in_a_hash() -> None:
     names = unique_names(photos)
     assert len(set(names)) == 2
     assert all(name.startswith("a_png_") for name in names)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    seen: list[str] = []
+    atomic_write(tmp_path / "a", lambda stream: seen.extend(os.listdir(tmp_path)))
+    (tmp_path / seen[0]).touch()  # as if the process had ended then
+    OutputFolder(tmp_path)
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_names_are_checked_before_the_work(tmp_path: Path) -> None:
+    folder = OutputFolder(tmp_path)
+    (tmp_path / "a_kernel_x2.npy").mkdir()
+    folder.check("a", ["a_kernel_x4.npy"])
+    with pytest.raises(OutputError, match="it is a folder"):
+        folder.check("a", ["a_kernel_x2.npy"])
+    folder.check("b" * 250, [])
+    with pytest.raises(OutputError, match="the file name is too long"):
+        folder.check("b" * 251, [])
+    with pytest.raises(OutputError, match="the file name is too long"):
+        folder.check("b" * 250, ["b" * 250 + "_kernel_x2.npy"])
+
+
+def test_a_folder_whose_name_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="File name too long"):
+        OutputFolder(tmp_path / ("a" * 300))

@@ -140,7 +140,7 @@ def test_a_changed_photo_is_not_held(folder: Path, record: dict[str, Any], tmp_p
 
 
 def test_a_photo_that_cannot_be_read_has_no_facts(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="No such file"):
+    with pytest.raises(ImageError, match="no such file"):
         records.source_facts(tmp_path / "missing.png")
 
 
@@ -212,16 +212,17 @@ def test_only_files_are_photos(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "folder.png").mkdir()
-    for name in ("pipe.png", "zero.png", "folder.png"):
-        with pytest.raises(ImageError, match="it is a folder, a pipe or a device"):
+    kinds = {"pipe.png": "a pipe", "zero.png": "a device", "folder.png": "a folder"}
+    for name, kind in kinds.items():
+        with pytest.raises(ImageError, match=f"{name}: {kind}, not an image"):
             records.source_facts(tmp_path / name)
-    with pytest.raises(ImageError, match="a readable file"):
-        records.source_facts(tmp_path / "\ud800")
-    with pytest.raises(ImageError, match="a readable file"):
-        records.source_facts(tmp_path / "a\0b")
+    for name in ("\ud800", "a\0b"):
+        with pytest.raises(ImageError, match="it cannot be opened"):
+            records.source_facts(tmp_path / name)
 
 
-def test_photos_have_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_LARGEST_PHOTO", 100)
-    with pytest.raises(ImageError, match="larger than 100 bytes"):
-        records.source_facts(folder / "a.png")
+def test_photos_have_a_limit(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb") as stream:
+        stream.truncate(4_000_000_001)  # a sparse file
+    with pytest.raises(ImageError, match=r"may have 4\.0 GB"):
+        records.source_facts(tmp_path / "a.png")

@@ -18,7 +18,11 @@ HUGE = json.loads("1" + "0" * 400)
         (schema.number, [0, -1.5, 10**300], [True, "1", None, [], float("nan"), 1e999, HUGE]),
         (schema.whole, [0, 7], [-1, 1.0, True, "1", None, HUGE]),
         (schema.text, ["", "a"], [None, 1, ["a"]]),
-        (schema.file_name, ["a.png", "LR/a.png"], ["", "/a", "../a", "a/../../b", None, 3]),
+        (
+            schema.file_name,
+            ["a.png", "LR/a\udcff.png"],
+            ["", "/a", "../a", "a/../../b", "\0", "\ud800", None],
+        ),
         (schema.optional(schema.text), [None, "a"], [1]),
         (schema.list_of(schema.whole), [[], [1, 2]], [{}, "12", [1, "2"], None]),
         (schema.list_of(schema.whole, 2), [[1, 2]], [[1], [1, 2, 3], [1, None]]),

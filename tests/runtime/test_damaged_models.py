@@ -82,6 +82,15 @@ def test_damaged_properties(sound: Path, tmp_path: Path, changes: dict[str, str 
         )
 
 
+def test_names_that_are_no_text(sound: Path, tmp_path: Path) -> None:
+    content = sound.read_bytes()
+    assert content.count(b"kernelgan_fast.precision") == 1
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content.replace(b"kernelgan_fast.precision", b"kernelgan_fast.\x80recision"))
+    with pytest.raises(InputError, match=r"m\.onnx: names and properties of a model must be UTF-8"):
+        upscale(PHOTO, engine=path, kernel=blur(2))
+
+
 def graph_of(
     path: Path,
     *,

@@ -86,7 +86,7 @@ typedef struct kgf_options {
    * usual names where the system looks for libraries. One that is named and cannot be had is an
    * error. So are `tensorrt` (KERNELGAN_FAST_TENSORRT) and `cudart` (KERNELGAN_FAST_CUDART). */
   const char* onnxruntime;
-  int32_t threads; /* of one run; 0: one a core */
+  int32_t threads; /* of one run; 0: one a core. Where the system gives fewer, it uses those */
   /* "cpu", "cuda", or a GPU by number as "cuda:1". Null: "cpu" for .onnx, "cuda" for engines. What
    * cannot run there is an error. */
   const char* device;

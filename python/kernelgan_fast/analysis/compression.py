@@ -42,10 +42,10 @@ _RGB_BY_LUMA = 1.25
 # A table is recognised in the pixels if the coefficients lie as near to multiples of its steps as
 # this part of what rounding leaves (docs/analysis.md). _ROUNDING is the standard deviation of
 # luma when each channel is rounded to 8 bits.
-_RECOGNISED, _FEWEST_COEFFICIENTS = 0.35, 200
+_RECOGNISED, _FEWEST_USES, _FEWEST_FREQUENCIES = 0.35, 8, 6
 _ROUNDING = math.sqrt((0.299**2 + 0.587**2 + 0.114**2) / 12)
 _QUALITIES = range(10, 97)
-_SAMPLED_BLOCKS = 1024
+_SAMPLED_BLOCKS, _MEASURED_BLOCKS, _GRID_SAMPLES = 1024, 16384, 1024
 
 # Blocks with the least energy in all other coefficients show the noise of one coefficient.
 _SMOOTH_SHARE, _FEWEST_BLOCKS, _MOST_COUNTED, _FEWEST_NONZERO = 0.15, 60, 4.0, 6
@@ -111,20 +111,21 @@ def measure_compression(
         return None, None
     # Most photos still have the grid of the file, and noise can hide where it begins.
     for offset in dict.fromkeys([(0, 0), _grid(plane)]):
-        coefficients = transform(tiled(plane, *offset))
+        blocks = tiled(plane, *offset)
         tables = [ijg_table(quality) for quality in _QUALITIES]
         if quantisation is not None:
-            given = np.array(quantisation, dtype=np.int64)
+            given = np.maximum(np.array(quantisation, dtype=np.int64), 1)  # files may hold zeros
             tables = [given, given.T]  # a photo that was turned upright
-        table = _recognise(coefficients, tables)
+        table = _recognise(transform(_spread(blocks, _SAMPLED_BLOCKS)), tables)
         if table is not None:
             break
     else:
         if quantisation is None:
             return None, None
         # So little is left of the photo that nothing can be recognised.
-        offset, table = (0, 0), np.array(quantisation, dtype=np.int64)
-        coefficients = transform(tiled(plane))
+        offset, table = (0, 0), tables[0]
+        blocks = tiled(plane)
+    coefficients = transform(_spread(blocks, _MEASURED_BLOCKS))
     found = Compression(
         nearest_quality(table),
         table,
@@ -135,10 +136,16 @@ def measure_compression(
     return found, _noise(coefficients, table)
 
 
+def _spread(blocks: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Take every nth block, so that at least `most` and less than twice as many remain."""
+    return blocks[:: max(len(blocks) // most, 1)]
+
+
 def _grid(plane: NDArray[np.float32]) -> tuple[int, int]:
     """Find where blocks begin: there pixels differ more from their neighbours than elsewhere."""
     offsets = []
     for turned in (plane, plane.T):
+        turned = turned[:, :: max(turned.shape[1] // _GRID_SAMPLES, 1)]
         step = np.diff(turned, axis=0)
         # What is left of a step when the slope to both sides is taken away.
         jump = np.abs(step[1:-1] - (step[:-2] + step[2:]) / 2)
@@ -150,25 +157,26 @@ def _grid(plane: NDArray[np.float32]) -> tuple[int, int]:
 
 def _recognise(coefficients: NDArray[np.float32], tables: Sequence[Table]) -> Table | None:
     """Give the table at whose multiples the coefficients lie; None if there is none."""
-    step = max(len(coefficients) // _SAMPLED_BLOCKS, 1)
-    sample = coefficients[::step]
     best, most = None, 0.0
     for table in tables:
-        units = sample / table
+        units = coefficients / table
         whole = np.rint(units)
         used = whole != 0
         used[:, 0, 0] = False
-        count = int(used.sum())
-        if count < _FEWEST_COEFFICIENTS:
+        counts = used.sum(axis=0)
+        frequent = counts >= _FEWEST_USES
+        if frequent.sum() < _FEWEST_FREQUENCIES:
             continue
-        # 1 if all lie at multiples, 0 if they lie anywhere.
-        nearness = float(np.cos(2 * np.pi * (units - whole))[used].mean())
+        # 1 if all lie at multiples, 0 if they lie anywhere. Each frequency counts once, because
+        # a gradient gives a few frequencies the same value in all blocks.
+        nearness = (np.cos(2 * np.pi * (units - whole)) * used).sum(axis=0)[frequent]
+        mean = float((nearness / counts[frequent]).mean())
         # What rounding the decoded pixels leaves of it, and twice that for clipped ones.
-        spread = 2 * np.pi * _ROUNDING / np.broadcast_to(table, used.shape)[used]
+        spread = 2 * np.pi * _ROUNDING / table[frequent]
         least = _RECOGNISED * float(np.exp(-(spread**2) / 2).mean())
         # Finer tables have multiples everywhere, so certainty decides and not nearness alone.
-        certainty = nearness * math.sqrt(count)
-        if nearness > least and certainty > most:
+        certainty = mean * math.sqrt(counts.sum())
+        if mean > least and certainty > most:
             best, most = table, certainty
     return best
 
@@ -190,7 +198,7 @@ def _error(coefficients: NDArray[np.float32], table: Table) -> float:
     logs = np.log(steps / 2 / -np.log(share))
     most = np.log(steps / 2 / -np.log(np.clip((nonzero + 1) / (count + 2), 1e-9, 0.98)))
     fitted = np.full(len(steps), math.log(0.3))
-    if known.sum() >= 4:
+    if len(np.unique(radius[known])) >= 3:
         law = np.polyfit(
             np.log(radius[known]), logs[known], 1, w=np.sqrt(nonzero[known].clip(5, 200))
         )

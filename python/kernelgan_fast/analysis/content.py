@@ -31,8 +31,8 @@ COMB_SHARE, _COMB_EXCESS = 0.04, 5.0
 _NEUTRAL = 1.0
 
 # A sky: most pixels lie within a narrow band about a dark median, hardly any below it.
-_SKY_SHARE, _SKY_BAND, _SKY_BRIGHTEST = 0.8, 5.0, 0.4
-_SKY_BELOW, _SKY_PEAK = 0.002, 8.0
+_SKY_SHARE, _SKY_BAND, _SKY_BRIGHTEST = 0.9, 5.0, 0.4
+_SKY_BELOW, _SKY_PEAK = 0.002, 25.0
 
 
 class Frame(NamedTuple):
@@ -86,8 +86,13 @@ def _bars(pixels: NDArray[np.generic]) -> tuple[int, int]:
 
 def flat_share(values: Levels) -> float:
     """Give the share of pixels of (H, W, 3) that equal their upper and their left neighbour."""
-    same = (values[1:, 1:] == values[:-1, 1:]) & (values[1:, 1:] == values[1:, :-1])
-    return float(same.all(axis=2).mean()) if same.size else 0.0
+    if min(values.shape[:2]) < 2:
+        return 0.0
+    same = np.ones((values.shape[0] - 1, values.shape[1] - 1), dtype=bool)
+    for channel in np.moveaxis(values, 2, 0):
+        own = channel[1:, 1:]
+        same &= (own == channel[:-1, 1:]) & (own == channel[1:, :-1])
+    return float(same.mean())
 
 
 def is_drawn(values: Levels) -> bool:
@@ -115,16 +120,28 @@ def is_quantised(values: Levels) -> bool:
 
 def colours(values: Levels, most: int) -> int:
     """Count the colours of (H, W, 3) grey levels; not further than `most`."""
-    whole = np.rint(values).astype(np.uint32)
-    codes = (whole[..., 0] << 16 | whole[..., 1] << 8 | whole[..., 2]).ravel()
     # Most photos exceed any number of interest within their first rows.
-    first = np.unique(codes[: 16 * most])
-    return most if len(first) >= most else min(len(np.unique(codes)), most)
+    rows = max(16 * most // values.shape[1], 1)
+    count = len(np.unique(_codes(values[:rows])))
+    return min(count if count >= most else len(np.unique(_codes(values))), most)
 
 
-def is_interlaced(values: Levels) -> bool:
-    """Tell whether the rows of moving parts come from two points in time alternately."""
-    rows, columns = comb_shares(values)
+def _codes(values: Levels) -> NDArray[np.int64]:
+    """Give each colour of (H, W, 3) grey levels a number."""
+    red, green, blue = (
+        np.rint(values[..., channel]).astype(np.int64).ravel() for channel in range(3)
+    )
+    codes: NDArray[np.int64] = red << 16 | green << 8 | blue
+    return codes
+
+
+def is_interlaced(shares: tuple[float, float]) -> bool:
+    """Tell whether the rows of moving parts come from two points in time alternately.
+
+    Args:
+        shares: as `comb_shares` gives them.
+    """
+    rows, columns = shares
     return rows > COMB_SHARE and rows > _COMB_EXCESS * columns
 
 
@@ -155,7 +172,15 @@ def _comb(grey: Levels) -> float:
 
 def is_neutral(values: Levels) -> bool:
     """Tell whether red, green and blue are equal within one grey level everywhere."""
-    return bool((values.max(axis=2) - values.min(axis=2)).max() <= _NEUTRAL)
+    # Most photos are not, which their first rows show.
+    return all(_neutral(rows) for rows in (values[:16], values))
+
+
+def _neutral(values: Levels) -> bool:
+    red, green, blue = np.moveaxis(values, 2, 0)
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
+    return bool((largest - smallest).max() <= _NEUTRAL)
 
 
 def is_night_sky(values: Levels) -> bool:

@@ -36,7 +36,8 @@ class Noise:
 
     Attributes:
         channels: standard deviation in red, green and blue, averaged over the brightness of the
-            photo.
+            photo. A channel that cannot be measured, because it is clipped or has one value, is
+            given the mean of the others.
         constant: standard deviation at black, averaged over the channels.
         slope: growth of the variance with brightness, in squared grey levels per grey level.
         measured: False where the photo does not show its noise, because too few blocks are free
@@ -73,25 +74,27 @@ def measure_noise(pixels: NDArray[np.generic]) -> Noise:
         The noise. Of 18 photos with white noise of 1 to 25 grey levels, half are within 5 % and
         nine tenths within 20 % of the truth (docs/analysis.md).
     """
-    found = [_channel_noise(levels(pixels[:, :, channel])) for channel in range(3)]
-    channels = tuple(math.sqrt(variance) for variance, _, _ in found)
-    constant, slope = (float(np.mean([each[index] for each in found])) for index in (1, 2))
-    return Noise(
-        (channels[0], channels[1], channels[2]),
-        math.sqrt(max(constant, 0.0)),
-        slope,
-        measured=all(math.isfinite(value) for value in channels),
-    )
+    planes = (levels(pixels[:, :, channel]) for channel in range(3))
+    found = [_channel_noise(plane) for plane in planes]
+    measured = [each for each in found if each is not None]
+    if not measured:
+        return Noise((0.0, 0.0, 0.0), 0.0, 0.0, measured=False)
+    variance, constant, slope = (float(value) for value in np.mean(measured, axis=0))
+    red, green, blue = (math.sqrt(variance if each is None else each[0]) for each in found)
+    return Noise((red, green, blue), math.sqrt(constant), slope)
 
 
-def _channel_noise(plane: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Variance, and the constant and the slope of its linear growth with brightness."""
+def _channel_noise(plane: NDArray[np.float32]) -> tuple[float, float, float] | None:
+    """Variance, and the constant and the slope of its linear growth with brightness.
+
+    None if too few blocks have values that are neither clipped nor all the same.
+    """
     blocks = _sampled(plane)
     clipped = ((blocks <= 0.5) | (blocks >= 254.5)).mean(axis=(1, 2)) > _MOST_CLIPPED
     constant = np.ptp(blocks, axis=(1, 2)) == 0
     usable = blocks[~(clipped | constant)]
     if len(usable) < 4:
-        return 0.0, 0.0, 0.0
+        return None
     coefficients = transform(usable)
     texture = np.square(coefficients[:, _TEXTURE]).sum(axis=1)
     energy = np.square(coefficients[:, _HIGH])

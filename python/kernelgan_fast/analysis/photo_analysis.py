@@ -15,6 +15,7 @@ from kernelgan_fast.analysis.compression import Compression, measure_compression
 from kernelgan_fast.analysis.content import NO_FRAME, Frame
 from kernelgan_fast.analysis.enlarged import earlier_enlargement
 from kernelgan_fast.analysis.noise import Noise, measure_noise
+from kernelgan_fast.analysis.overlay import find_overlay
 from kernelgan_fast.images import Photo
 
 # Photos deeper than 8 bits whose values end below this part of the range are stretched.
@@ -43,6 +44,8 @@ class PhotoAnalysis:
         quantised: whether it has at most 64 colours.
         interlaced: whether the rows of moving parts alternate between two points in time.
         enlarged: factor of an earlier enlargement; None if none is visible.
+        overlay: (H, W) within the frame, true on and near burnt-in text and drawings; None if there
+            are none.
         night_sky: whether bright points lie on a dark even background.
     """
 
@@ -55,6 +58,7 @@ class PhotoAnalysis:
     quantised: bool = False
     interlaced: bool = False
     enlarged: float | None = None
+    overlay: NDArray[np.bool_] | None = None
     night_sky: bool = False
 
     @property
@@ -106,6 +110,7 @@ class PhotoAnalysis:
             "quantised": self.quantised,
             "interlaced": self.interlaced,
             "enlarged": self.enlarged,
+            "overlay": 0.0 if self.overlay is None else round(float(self.overlay.mean()), 4),
             "night_sky": self.night_sky,
         }
 
@@ -144,6 +149,9 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
         noise = measure_noise(inside)
     if drawn:
         noise = Noise((0.0, 0.0, 0.0), 0.0, 0.0)
+    combs = content.comb_shares(judged)
+    # Blocks of JPEG and patterns of single pixels have the rhythm of an enlargement.
+    rhythmic = drawn or compression is not None or min(combs) > content.COMB_SHARE
     return PhotoAnalysis(
         noise,
         compression,
@@ -153,17 +161,11 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
         drawn,
         # Deep data are counted in 256 levels, where faint detail has few colours.
         quantised=photo.pixels.dtype == np.uint8 and content.is_quantised(judged),
-        interlaced=not drawn and content.is_interlaced(judged),
-        enlarged=_enlarged(judged, drawn or compression is not None),
+        interlaced=not drawn and content.is_interlaced(combs),
+        enlarged=None if rhythmic else earlier_enlargement(judged.mean(axis=2)),
+        overlay=None if drawn else find_overlay(levels(inside).mean(axis=2)),
         night_sky=content.is_night_sky(judged),
     )
-
-
-def _enlarged(judged: NDArray[np.float32], ambiguous: bool) -> float | None:
-    # Blocks of JPEG and patterns of single pixels have the rhythm of an enlargement.
-    if ambiguous or min(content.comb_shares(judged)) > content.COMB_SHARE:
-        return None
-    return earlier_enlargement(judged.mean(axis=2))
 
 
 def effective_white(pixels: NDArray[Any]) -> float:

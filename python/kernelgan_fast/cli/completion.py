@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from kernelgan_fast.cli.console import print_document
+
 HELP = "complete commands and options with Tab, in your shell"
 DESCRIPTION = """\
 Print a script that makes the shell complete commands, options, their choices
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
     parser, _ = build_parser()
     _say_what_may_stand(parser)
-    print(shtab.complete(parser, args.shell))
+    print_document(shtab.complete(parser, args.shell))
     return 0
 
 

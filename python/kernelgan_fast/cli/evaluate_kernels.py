@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from typing import TYPE_CHECKING
 
+from kernelgan_fast.cli.console import print_document, print_message
 from kernelgan_fast.cli.reports import add_report, listed, written
 
 if TYPE_CHECKING:
@@ -65,17 +65,17 @@ def run(args: argparse.Namespace) -> int:
         args.estimates, args.truth, scale=args.scale, psnr_size=args.psnr_size
     )
     for error in report.failures.values():
-        print(f"error: {error}", file=sys.stderr)
+        print_message(f"error: {error}")
     notes = _notes(report)
     if args.out is not None:
         notes += _write(report, args.out)
     if not args.quiet:
         for note in notes:
-            print(note, file=sys.stderr)
+            print_message(note)
     if args.json:
-        print(json.dumps(tables.document(report), indent=1, allow_nan=False))
+        print_document(json.dumps(tables.document(report), indent=1, allow_nan=False))
     elif report.rows:
-        print(tables.markdown(report, photos=not args.summary), end="")
+        print_document(tables.markdown(report, photos=not args.summary))
     return 1 if report.failures else 0
 
 

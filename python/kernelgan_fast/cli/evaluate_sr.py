@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.cli.arguments import noise_level
+from kernelgan_fast.cli.console import print_document, print_message
 from kernelgan_fast.cli.progress import Reporter, make_reporter
 from kernelgan_fast.cli.reports import add_report, listed, written
 from kernelgan_fast.errors import InputError, TrainingDiverged
@@ -144,20 +145,20 @@ def _measure(args: argparse.Namespace, folder: OutputFolder | None) -> int:
     weights = _weights(args.weights, methods)
     options = SrOptions(args.noise, args.precision, weights, args.device, args.rounded_luma)
     if test.without_high and not args.quiet:
-        print(f"note: no HR photo for {listed(test.without_high)}", file=sys.stderr)
+        print_message(f"note: no HR photo for {listed(test.without_high)}")
     kernels = [find(args.quiet) for find in finders]
     with _reporter(args.quiet) as reporter:
         report = evaluate_sr(test, methods, kernels, options, progress=_Progress(test, reporter))
     for line in _errors(report):
-        print(f"error: {line}", file=sys.stderr)
+        print_message(f"error: {line}")
     if folder is not None:
         note = written(sr_tables.save(report, folder.path), folder.path)
         if not args.quiet:
-            print(note, file=sys.stderr)
+            print_message(note)
     if args.json:
-        print(json.dumps(sr_tables.document(report), indent=1, allow_nan=False))
+        print_document(json.dumps(sr_tables.document(report), indent=1, allow_nan=False))
     elif report.rows:
-        print(sr_tables.markdown(report, photos=not args.summary), end="")
+        print_document(sr_tables.markdown(report, photos=not args.summary))
     return 1 if report.failures else 0
 
 
@@ -206,10 +207,11 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
 def _selected(test: SrSet, *, quiet: bool) -> Kernels:
     """Select the kernels of all photos as `upscale` does it."""
     from kernelgan_fast.evaluation.sr_kernels import SELECTED, selected_kernels
+    from kernelgan_fast.runs.selecting import given_kernel
 
     with _reporter(quiet) as reporter:
         reporter.say(f"estimating kernels: {SELECTED}")
-        return selected_kernels(test)
+        return selected_kernels(test, given_kernel)
 
 
 def _estimated(name: str, test: SrSet, *, quiet: bool) -> Kernels:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from kernelgan_fast.cli.console import print_document, print_result
 from kernelgan_fast.cli.progress import Reporter, make_reporter
 from kernelgan_fast.runs.result import ProgressEvent
 
@@ -93,11 +94,11 @@ def run(args: argparse.Namespace) -> int:
             "warnings": list(done.notes),
             "engine": engine and str(engine),
         }
-        print(json.dumps(document, indent=1))
+        print_document(json.dumps(document, indent=1))
     else:
-        print(f"{done.path}  {done.size} bytes, within {done.difference:.1e} of PyTorch")
+        print_result(f"{done.path}  {done.size} bytes, within {done.difference:.1e} of PyTorch")
         if engine is not None:
-            print(engine)
+            print_result(engine)
     return 0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from typing import Any
+
+from kernelgan_fast.cli.console import print_document, print_message
 
 HELP = "show versions, devices and what would run"
 DESCRIPTION = """\
@@ -31,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     facts = gather()
-    print(json.dumps(facts, indent=1) if args.json else _text(facts))
+    print_document(json.dumps(facts, indent=1) if args.json else _text(facts))
     if facts["extension"] is None:
-        print(f"error: {facts['missing']}", file=sys.stderr)
+        print_message(f"error: {facts['missing']}")
         return 3
     return 0
 

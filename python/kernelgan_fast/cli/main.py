@@ -1,7 +1,7 @@
 """The command line: parser, and from exceptions to messages and exit codes.
 
 Exit codes: 0 all done · 1 a photo failed · 2 wrong usage · 3 nothing could be done (output folder,
-device, extension) · 130 Ctrl-C · 143 SIGTERM.
+device, extension) · 129 SIGHUP · 130 Ctrl-C · 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import kernelgan_fast
 from kernelgan_fast.cli import (
+    analyse,
     completion,
     degrade,
     downscale,
@@ -26,16 +27,25 @@ from kernelgan_fast.cli import (
     report,
     upscale,
 )
-from kernelgan_fast.cli.session import Terminated
+from kernelgan_fast.cli.console import (
+    flush_results,
+    library_notes,
+    prepare_streams,
+    print_document,
+    print_message,
+)
+from kernelgan_fast.cli.signals import stop_signals, stopped
 from kernelgan_fast.errors import (
     DeviceUnavailable,
     InputError,
     KernelGanError,
     NativeUnavailable,
     OutputError,
+    is_out_of_memory,
 )
+from kernelgan_fast.escaping import printable
 
-FAILED, USAGE, NOTHING_DONE, INTERRUPTED, TERMINATED = 1, 2, 3, 130, 143
+FAILED, USAGE, NOTHING_DONE = 1, 2, 3
 
 _SHORT_HELP = """\
 kernelgan-fast finds the kernel that made a photo small, from that photo alone,
@@ -66,7 +76,16 @@ class Parser(argparse.ArgumentParser):
                 hint = f"; did you mean {nearest[0]}?"
             elif bad[1] and os.path.exists(bad[1]):
                 hint = f"; did you mean {self.prog} estimate {bad[1]}?"
-        self.exit(USAGE, f"error: {message}{hint}\n(help: {self.prog} --help)\n")
+        problem = printable(f"error: {message}{hint}")
+        self.exit(USAGE, f"{problem}\n(help: {self.prog} --help)\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse ignores that a stream is full or closed.
+        if file is sys.stdout:
+            print_document(message)
+            return
+        for line in message.splitlines():
+            print_message(line)
 
     def words(self) -> list[str]:
         """Every option and choice of this parser."""
@@ -90,24 +109,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code.
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
-    if not arguments:
-        print(_SHORT_HELP, end="")
-        return 0
     debug = "--debug" in arguments
+    prepare_streams()
+    say = _drop if "--quiet" in arguments else print_message
     try:
-        code = _run(arguments)
-        sys.stdout.flush()  # at exit a closed pipe could no longer be answered
-        return code
+        with stop_signals(), library_notes(say):
+            code = _run(arguments)
+            flush_results()
+            return code
     except BrokenPipeError:
-        # Whoever read our output has had enough; a second complaint at exit is avoided.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except Terminated:
-        print("terminated", file=sys.stderr)
-        return TERMINATED
+        return FAILED  # whoever read our output has had enough
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        code, word = stopped()
+        print_message(word)
+        return code
     except Exception as error:
         if debug:
             raise
@@ -134,7 +149,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     )
     parsers: dict[str, Parser] = {}
     for module in (
-        *(estimate, report, upscale, downscale, degrade),
+        *(estimate, report, upscale, downscale, analyse, degrade),
         *(evaluate, export, info, completion),
     ):
         name = module.__name__.rpartition(".")[2]
@@ -159,7 +174,14 @@ def formatter(prog: str) -> argparse.HelpFormatter:
     return argparse.RawDescriptionHelpFormatter(prog, max_help_position=24, width=79)
 
 
+def _drop(text: str) -> None:
+    """Say nothing, as --quiet asks."""
+
+
 def _run(arguments: Sequence[str]) -> int:
+    if not arguments:
+        print_document(_SHORT_HELP)
+        return 0
     parser, parsers = build_parser()
     try:
         args, extra = parser.parse_known_args(arguments)
@@ -174,14 +196,20 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _explain(error: Exception) -> int:
     if isinstance(error, KernelGanError):
-        print(f"error: {error}", file=sys.stderr)
+        print_message(f"error: {error}")
         if isinstance(error, InputError):
             return USAGE
         if isinstance(error, (OutputError, NativeUnavailable, DeviceUnavailable)):
             return NOTHING_DONE
         return FAILED
+    if is_out_of_memory(error):
+        print_message(f"error: memory ran out ({error}); close other programs or use fewer --jobs")
+        return FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        print_message(f"error: {error.filename}: {error.strerror}")
+        return NOTHING_DONE
     text = f"{type(error).__name__}: {error}"
-    print(f"error: this should not have happened: {text} (--debug shows where)", file=sys.stderr)
+    print_message(f"error: this should not have happened: {text} (--debug shows where)")
     return FAILED
 
 

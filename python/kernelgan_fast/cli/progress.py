@@ -7,6 +7,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from kernelgan_fast.cli.console import write_message
+from kernelgan_fast.escaping import printable
+
 if TYPE_CHECKING:
     from kernelgan_fast.runs.result import ProgressEvent
 
@@ -55,7 +58,7 @@ class Lines:
 
     def say(self, text: str) -> None:
         """Print the line."""
-        print(text, file=self._stream, flush=True)
+        write_message(self._stream, f"{printable(text)}\n")
 
     def update(self, event: ProgressEvent) -> None:
         """Print a line when another tenth of the run is done."""
@@ -85,7 +88,7 @@ class Bar:
     def say(self, text: str) -> None:
         """Print the line above the bar."""
         self.clear()
-        print(text, file=self._stream, flush=True)
+        write_message(self._stream, f"{printable(text)}\n")
 
     def update(self, event: ProgressEvent) -> None:
         """Redraw, unless that was done a moment ago."""
@@ -103,20 +106,19 @@ class Bar:
     def clear(self) -> None:
         """Empty the bar's line."""
         if self._visible:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            write_message(self._stream, "\r\x1b[K")
             self._visible = False
             self._drawn_at = -_REDRAW_SECONDS
 
     def _draw(self, parts: list[str]) -> None:
         # A line as wide as the terminal would wrap and leave copies of itself behind.
         width = shutil.get_terminal_size().columns - 1
+        parts = [printable(part) for part in parts]
         line = parts[0]
         for part in parts[1:]:
             if len(line) + 2 + len(part) <= width:
                 line += "  " + part
-        self._stream.write("\r" + line[:width] + "\x1b[K")
-        self._stream.flush()
+        write_message(self._stream, "\r" + line[:width] + "\x1b[K")
         self._visible = True
 
 

@@ -6,8 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from kernelgan_fast.cli.console import print_result
 from kernelgan_fast.cli.progress import make_reporter
-from kernelgan_fast.cli.session import counted, sigterm_as_interrupt
+from kernelgan_fast.cli.session import counted
 
 if TYPE_CHECKING:
     from kernelgan_fast.report.writing import Written
@@ -25,8 +26,8 @@ What is not there any more, such as a photo that was moved, is said in its row;
 a photo is shown only if its content is what was estimated.
 """
 EPILOG = """\
-exit codes: 0 done, 2 wrong usage, 3 the page could not be written, 130 Ctrl-C,
-143 terminated
+exit codes: 0 done, 2 wrong usage, 3 the page could not be written,
+129 hung up, 130 Ctrl-C, 143 terminated
 
 examples:
   kernelgan-fast report kernelgan_out
@@ -61,18 +62,17 @@ def run(args: argparse.Namespace) -> int:
     from kernelgan_fast.report.writing import write_report
 
     reporter = make_reporter(sys.stderr, quiet=args.quiet)
-    with sigterm_as_interrupt():
-        try:
-            written = write_report(
-                args.folder,
-                args.out,
-                photos=args.photos,
-                upscaled=args.upscaled,
-                progress=reporter.update,
-            )
-        finally:
-            reporter.clear()
-    print(written.path)
+    try:
+        written = write_report(
+            args.folder,
+            args.out,
+            photos=args.photos,
+            upscaled=args.upscaled,
+            progress=reporter.update,
+        )
+    finally:
+        reporter.clear()
+    print_result(written.path)
     reporter.say(summary(written))
     return 0
 

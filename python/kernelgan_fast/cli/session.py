@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
-import signal
 import sys
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING, Protocol
 
+from kernelgan_fast.cli.console import (
+    library_notes,
+    print_document,
+    print_message,
+    print_result,
+)
 from kernelgan_fast.cli.progress import Reporter, clock, make_reporter
+from kernelgan_fast.cli.signals import stopped
 from kernelgan_fast.errors import OutputError
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import FrameType
 
     from kernelgan_fast.runs.clock import Progress
     from kernelgan_fast.runs.result import PhotoResult
@@ -26,12 +29,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = """\
 exit codes: 0 all done, 1 a photo failed, 2 wrong usage, 3 nothing could be
-done, 130 Ctrl-C, 143 terminated
+done, 129 hung up, 130 Ctrl-C, 143 terminated
 """
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C is: clean up, say how to go on."""
 
 
 class Folder(Protocol):
@@ -79,7 +78,6 @@ class Session(ABC):
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         self._entries: list[dict[str, object]] = []
         self._more: dict[str, object] = {}
-        self._terminated: list[int] = []
         self.failures: list[str] = []
 
     @abstractmethod
@@ -100,7 +98,7 @@ class Session(ABC):
 
     def run(self) -> int:
         """Run to the end or until stopped; returns the exit code."""
-        with sigterm_as_interrupt() as self._terminated, _python_warnings_to(self.reporter):
+        with library_notes(self.reporter.say):
             return self._run_photos()
 
     @property
@@ -125,8 +123,8 @@ class Session(ABC):
             if self.kept:
                 self._more = self.ended()
         except KeyboardInterrupt:
-            code = 143 if self._terminated else 130
-            self._stopped("terminated" if code == 143 else "interrupted")
+            code, word = stopped()
+            self._stopped(word)
         except OutputError as error:
             code = 1 if self._counts["done"] else 3
             self._stopped(f"error: {error}")
@@ -136,7 +134,7 @@ class Session(ABC):
             code = 1 if self._counts["failed"] else 0
             self._sum_up()
         if self.args.json:
-            print(json.dumps(self._document(interrupted=code >= 130), indent=1))
+            print_document(json.dumps(self._document(interrupted=code > 128), indent=1))
         return code
 
     def _announce(self) -> None:
@@ -149,10 +147,10 @@ class Session(ABC):
         self.reporter.clear()
         if result.status == "failed":
             self.failures.append(str(result.error))
-            print(f"error: {result.error}", file=sys.stderr)
+            print_message(f"error: {result.error}")
             return
         if not self.args.json:
-            print(self.line(result), flush=True)
+            print_result(self.line(result))
         place = f"{sum(self._counts.values())}/{len(self._run)}"
         what = "done earlier" if result.status == "skipped" else "done"
         self.reporter.finished(f"{what} {place}: {result.source}")
@@ -165,7 +163,8 @@ class Session(ABC):
         state = f"{self.kept} of {counted(len(self._run), 'photo')} done"
         if self.kept:
             state += f" and kept in {self._run.folder.path}"
-        print(f"{reason}\n{state}; the same command with --resume does the rest", file=sys.stderr)
+        print_message(reason)
+        print_message(f"{state}; the same command with --resume does the rest")
 
     def _sum_up(self) -> None:
         words = {"done": "done", "skipped": "done earlier", "failed": "failed"}
@@ -220,40 +219,3 @@ def counted(number: int, noun: str) -> str:
 def items(value: object) -> list[str]:
     """The items of a list that came from JSON."""
     return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
-
-
-@contextmanager
-def sigterm_as_interrupt() -> Iterator[list[int]]:
-    """Raise `Terminated` at SIGTERM, so that half-done work is cleaned up; gives those received."""
-    received: list[int] = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        received.append(number)  # Ray makes a plain KeyboardInterrupt of what is raised here
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _python_warnings_to(reporter: Reporter) -> Iterator[None]:
-    """Show warnings and log messages of libraries as notes, without file names and code."""
-
-    class Handler(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            reporter.say(f"note: {record.getMessage()}")
-
-    def show(message: Warning | str, *details: Any, **more: Any) -> None:
-        reporter.say(f"note: {message}")
-
-    handler = Handler(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    try:
-        with warnings.catch_warnings():
-            warnings.showwarning = show
-            yield
-    finally:
-        logging.getLogger().removeHandler(handler)

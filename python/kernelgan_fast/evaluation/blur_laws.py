@@ -117,7 +117,7 @@ def from_file(path: str | os.PathLike[str], scale: int) -> TrueKernel:
         InputError: it cannot be read as a kernel of this scale.
     """
     name, index = os.fspath(path), None
-    indexed = re.fullmatch(r"(.+):(\d+)", name)
+    indexed = re.fullmatch(r"(.+):(\d+)", name, re.DOTALL)
     if indexed and not Path(name).exists():
         name, index = indexed[1], int(indexed[2])
     stored = store.load(name, scale=scale, index=index)
@@ -170,7 +170,9 @@ def centred_as_div2krk(kernel: ArrayLike, scale: int) -> NDArray[np.float64]:
 
 def generator(seed: int, *words: str) -> np.random.Generator:
     """A random stream of its own for every seed and every list of words."""
-    digest = hashlib.sha256("\0".join((str(seed), *words)).encode()).digest()
+    digest = hashlib.sha256(
+        "\0".join((str(seed), *words)).encode("utf-8", "surrogatepass")
+    ).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
 

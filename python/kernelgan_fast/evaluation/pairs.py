@@ -14,7 +14,7 @@ from kernelgan_fast.files import read_json
 # The first of these that is there is read; ours hold the same kernel.
 _SUFFIXES = (".json", ".mat", ".npy")
 
-_SCALED = re.compile(r"(?P<name>.+?)_kernel_x(?P<scale>\d+)", re.IGNORECASE)
+_SCALED = re.compile(r"(?P<name>.+?)_kernel_x(?P<scale>\d+)", re.IGNORECASE | re.DOTALL)
 _TRUTH_FOLDER = re.compile(r"gt_k_x(\d+)", re.IGNORECASE)
 
 # DIV2KRK calls the photo im_7 (img_7_gt where it is large) and its kernel kernel_7.

@@ -292,7 +292,8 @@ class _Bench:
             return prepare(method, given.kernel, options, as_tensor(content).to(device))
 
         with torch.no_grad():
-            return _eight_bits(restore(low, analysis, given.kernel, ready, device=device).pixels)
+            restored = restore(low, analysis, given.kernel, ready, exact=given.exact, device=device)
+            return _eight_bits(restored.pixels)
 
     def _consistency(self, result: Pixels, photo: _Loaded) -> float | None:
         if photo.kernel is None:

@@ -6,20 +6,20 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from kernelgan_fast.analysis import analyse_photo
+from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation import metrics
 from kernelgan_fast.evaluation.blur_laws import from_file
 from kernelgan_fast.evaluation.pairs import kernel_files
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
 from kernelgan_fast.files import read_json
-from kernelgan_fast.images import read_image
+from kernelgan_fast.images import Photo, read_image
 from kernelgan_fast.kernels import store
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.runs.selecting import kernel_for
 
 BICUBIC, TRUE, SELECTED = "bicubic", "true", "selected"
 
@@ -38,6 +38,7 @@ class GivenKernel:
         seconds: that its estimate took, if it was made now.
         noise: grey levels that the choice of the kernel adds to the photo's noise.
         estimate: the most accurate kernel, whose error is reported; None if it is `kernel`.
+        exact: whether the LR photo was made with it.
     """
 
     kernel: BlurKernel
@@ -45,6 +46,11 @@ class GivenKernel:
     seconds: float | None = None
     noise: float = 0.0
     estimate: BlurKernel | None = None
+    exact: bool = False
+
+
+# Gives the kernel to enlarge a photo with, by the photo, its analysis and the scale.
+Select: TypeAlias = Callable[[Photo, PhotoAnalysis, int], GivenKernel]
 
 
 @dataclass(frozen=True)
@@ -80,16 +86,26 @@ def true_kernels(test: SrSet) -> Kernels:
     return Kernels(TRUE, {photo.key: _told(_true, photo, test.scale) for photo in test.photos})
 
 
-def selected_kernels(test: SrSet, progress: Callable[[int], None] | None = None) -> Kernels:
+def selected_kernels(
+    test: SrSet, select: Select, progress: Callable[[int], None] | None = None
+) -> Kernels:
     """The kernels that `upscale` selects: by expected loss, from each photo's analysis.
 
     Args:
         test: the photos.
+        select: gives the kernel of a photo by its analysis and the scale.
         progress: called with the number of photos done; may raise to stop.
     """
+
+    def find(photo: SrPhoto, scale: int) -> GivenKernel:
+        began = time.perf_counter()
+        image = read_image(photo.low)
+        given = select(image, analyse_photo(image), scale)
+        return replace(given, seconds=time.perf_counter() - began)
+
     given: dict[str, GivenKernel | str] = {}
     for done, photo in enumerate(test.photos, 1):
-        given[photo.key] = _told(_selected, photo, test.scale)
+        given[photo.key] = _told(find, photo, test.scale)
         if progress is not None:
             progress(done)
     return Kernels(SELECTED, given)
@@ -133,16 +149,7 @@ def applied_kernel(photo: SrPhoto, scale: int) -> BlurKernel:
 
 
 def _true(photo: SrPhoto, scale: int) -> GivenKernel:
-    return GivenKernel(applied_kernel(photo, scale))
-
-
-def _selected(photo: SrPhoto, scale: int) -> GivenKernel:
-    began = time.perf_counter()
-    image = read_image(photo.low)
-    analysis = analyse_photo(image)
-    applied = kernel_for(image, analysis, scale)
-    seconds = time.perf_counter() - began
-    return GivenKernel(applied.kernel, applied.error, seconds, applied.noise, applied.estimate)
+    return GivenKernel(applied_kernel(photo, scale), exact=True)
 
 
 def _told(

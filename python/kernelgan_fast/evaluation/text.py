@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from kernelgan_fast.escaping import printable
 from kernelgan_fast.evaluation.report import Statistics
 from kernelgan_fast.files import atomic_write
 
@@ -50,7 +51,7 @@ def rounded(value: float | None) -> float | None:
 
 def escaped(name: str) -> str:
     """A name that may stand in a Markdown table."""
-    return name.replace("|", "\\|")
+    return printable(name).replace("|", "\\|")
 
 
 def statistics_document(found: Statistics | None) -> dict[str, object] | None:
@@ -81,6 +82,6 @@ def save_texts(texts: Mapping[str, str], folder: Path) -> list[Path]:
 
 def _write(path: Path, text: str) -> None:
     def write(stream: BinaryIO) -> None:
-        stream.write(text.encode())
+        stream.write(text.encode("utf-8", "backslashreplace"))
 
     atomic_write(path, write)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kernelgan_fast.config import TrainConfig
-from kernelgan_fast.errors import ConfigError, OutputError
+from kernelgan_fast.errors import ConfigError
+from kernelgan_fast.files import running_mark
 from kernelgan_fast.fleet.cluster import Cluster
 from kernelgan_fast.fleet.desk import Job, Outcome, work
 from kernelgan_fast.fleet.photos import find_everywhere
@@ -229,15 +229,8 @@ class FleetRun:
         if not isinstance(self._job.out, Path):
             yield None
             return
-        token = self._job.out / f".kernelgan-fast-{secrets.token_hex(8)}"
-        try:
-            token.touch()
-        except OSError as error:
-            raise OutputError(f"cannot write {token}: {error.strerror or error}") from error
-        try:
+        with running_mark(self._job.out) as token:
             yield token.name
-        finally:
-            token.unlink(missing_ok=True)
 
 
 class _Pace:

@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 Stopped = Callable[[], bool]
 Task = Callable[[Stopped], Result]
 
+# A terminal sends these to every process of the command.
+_OF_THE_TERMINAL = (signal.SIGINT, signal.SIGHUP)
+
 
 def run_side_by_side(tasks: Sequence[Task[Result]]) -> list[Result]:
     """Run the first task here, where signals and callbacks belong, and the others beside it.
@@ -95,7 +98,8 @@ def _fork(task: Task[Result]) -> tuple[BaseProcess, Connection]:
 
 def _work(task: Task[Result], sending: Connection, parent: int) -> None:
     """Run in the child and send whether the task worked, with its result or its error."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    for number in _OF_THE_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)  # the parent decides
     # Pickled here: the connection's own pickler leaves a tensor's memory behind in this process.
     try:
         answer = pickle.dumps((True, task(lambda: os.getppid() != parent)))
@@ -131,7 +135,7 @@ def _pickled(error: BaseException) -> bytes:
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """Keep Ctrl-C waiting, so that it never meets a child that does not ignore it yet."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_THE_TERMINAL)
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,6 +47,19 @@ def decode(image: ImageFile, name: str, reopen: Callable[[], ImageFile]) -> Deco
         ImageError: the colours have no RGB form, or the values are out of range.
         Exception: whatever Pillow says of a damaged file.
     """
+    decoded = _decode(image, name, reopen)
+    if not getattr(image, "white_is_zero", False):
+        return decoded
+    full = 255 if decoded.pixels.dtype == np.uint8 else np.float32(1)
+    return replace(decoded, pixels=full - decoded.pixels)
+
+
+def is_deep(image: ImageFile) -> bool:
+    """Whether the file holds 16 bits a channel, of which Pillow keeps 8."""
+    return raw_mode_of(image).partition(";")[2] in _OTHER_BYTE
+
+
+def _decode(image: ImageFile, name: str, reopen: Callable[[], ImageFile]) -> Decoded:
     _refuse_garbled(image, name)
     raw_mode = raw_mode_of(image)
     layout, _, depth = raw_mode.partition(";")

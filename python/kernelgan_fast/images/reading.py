@@ -12,26 +12,27 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from kernelgan_fast.errors import ImageError
-from kernelgan_fast.files import advice_for_missing
-from kernelgan_fast.images.decoding import decode, tiff_tags
+from kernelgan_fast.errors import ImageError, is_out_of_memory
+from kernelgan_fast.images.decoding import decode, is_deep, tiff_tags
+from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_memory, check_size
 from kernelgan_fast.images.metadata import ORIENTATION, Metadata, metadata_of
+from kernelgan_fast.images.opening import open_photo
 from kernelgan_fast.images.photo import ALPHA_IGNORED, GREY_REPEATED, Photo, Pixels
 from kernelgan_fast.images.picture import Picture
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
-# The largest phone sensors give 200 megapixels; a file that claims more is likelier a trap.
-MAX_PIXELS = 250_000_000
+_LONGEST_REASON = 200
 
 
-def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_image(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Photo:
     """Read one PNG, JPEG, WebP, TIFF or BMP file; its content decides, not its extension.
 
     Args:
         path: the file.
-        max_pixels: refuse photos with more pixels than this before decoding them.
+        max_bytes: refuse photos that would take more memory than this, decoded and as float32,
+            before decoding them.
 
     Returns:
         The photo, upright by its EXIF orientation; uint8, or float32 in [0, 1] where the file
@@ -39,9 +40,9 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
     Raises:
         ImageError: missing, unreadable, empty, damaged, cut short, of another kind, animated or
-            of several pages, larger than `max_pixels`, or in colours that have no RGB form.
+            of several pages, too large, or in colours that have no RGB form; or memory ran out.
     """
-    picture = _read(path, max_pixels, metadata=False)
+    picture = _read(path, max_bytes, metadata=False)
     notes = list(picture.notes)
     if picture.alpha is not None:
         notes.append(ALPHA_IGNORED)
@@ -50,12 +51,13 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     return Photo(picture.pixels, tuple(notes), picture.source, picture.quantisation)
 
 
-def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_picture(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Picture:
     """Read such a file with all that a new file made from it should keep.
 
     Args:
         path: the file.
-        max_pixels: refuse photos with more pixels than this before decoding them.
+        max_bytes: refuse photos that would take more memory than this, decoded and as float32,
+            before decoding them.
 
     Returns:
         The picture, upright; its EXIF data say so too.
@@ -63,33 +65,46 @@ def read_picture(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) 
     Raises:
         ImageError: as `read_image` does.
     """
-    return _read(path, max_pixels, metadata=True)
+    return _read(path, max_bytes, metadata=True)
 
 
-def _read(path: str | os.PathLike[str], max_pixels: int, *, metadata: bool) -> Picture:
+def _read(path: str | os.PathLike[str], max_bytes: int, *, metadata: bool) -> Picture:
     name = os.fspath(path)
-    try:
-        with open(name, "rb") as stream:
-            return _decode(stream, name, max_pixels, metadata)
-    except ImageError:
-        raise
-    except FileNotFoundError as error:
-        raise ImageError(f"{name}: no such file; {advice_for_missing(name)}") from error
-    except IsADirectoryError as error:
-        raise ImageError(f"{name}: a folder, not an image; name a file in it") from error
-    except PermissionError as error:
-        raise ImageError(f"{name}: no permission to read it; change its permissions") from error
-    except MemoryError as error:
-        raise ImageError(f"{name}: not enough memory to decode it; crop the photo") from error
-    except Exception as error:
-        # Decoders answer damaged files with errors of every kind, down to IndexError.
-        raise ImageError(
-            f"{name}: the file is damaged, cut short or of an unusual kind ({error}); "
-            "copy it again, or export it as PNG"
-        ) from error
+    with open_photo(name, max_bytes=max_bytes) as stream:
+        try:
+            return _decode(stream, name, max_bytes, metadata)
+        except ImageError:
+            raise
+        except Refusal as error:
+            raise ImageError(f"{name}: {error}") from error
+        except Exception as error:
+            # Decoders answer hostile files with errors of every kind, down to IndexError.
+            raise ImageError(f"{name}: {_reason(error)}") from error
 
 
-def _decode(stream: BinaryIO, name: str, max_pixels: int, metadata: bool) -> Picture:
+def _reason(error: Exception) -> str:
+    """Why a file cannot be decoded, and what to do."""
+    from PIL.Image import DecompressionBombError
+
+    text = str(error)[:_LONGEST_REASON] or type(error).__name__
+    if is_out_of_memory(error):
+        return "memory ran out while it was decoded; close other programs, or crop the photo"
+    if isinstance(error, OSError) and error.errno:
+        return f"it cannot be read ({error.strerror}); copy it again"
+    if isinstance(error, DecompressionBombError):
+        return f"too large for this version of Pillow ({text}); crop it, or make it smaller"
+    if "MAX_TEXT" in text:
+        return (
+            "its texts or its colour profile unpack to more than a photo needs "
+            f"({text}); save it without them"
+        )
+    return (
+        f"the file is damaged, cut short or of an unusual kind ({text}); copy it again, or export "
+        "it as PNG"
+    )
+
+
+def _decode(stream: BinaryIO, name: str, max_bytes: int, metadata: bool) -> Picture:
     decoder = _decoder(stream, name)
 
     def reopen() -> ImageFile:
@@ -97,19 +112,20 @@ def _decode(stream: BinaryIO, name: str, max_pixels: int, metadata: bool) -> Pic
         return decoder(stream)
 
     image = reopen()
-    if image.width * image.height > max_pixels:
+    check_size(image, name, max_bytes, deep=is_deep(image))
+    if getattr(image, "is_animated", False):
         raise ImageError(
-            f"{name}: a photo may have {max_pixels:,} pixels, this one claims "
-            f"{image.width} x {image.height} = {image.width * image.height:,}; crop it, or raise "
-            "max_pixels if the file is trusted"
-        )
-    if (frames := getattr(image, "n_frames", 1)) > 1:
-        raise ImageError(
-            f"{name}: an animation or a file of {frames} pages, not one photo; "
-            "save the picture that is wanted by itself"
+            f"{name}: an animation or a file of several pages, not one photo; save the picture "
+            "that is wanted by itself"
         )
     tiff_orientation = tiff_tags(image).get(ORIENTATION, 1)  # gone once decoded: Pillow turns TIFFs
-    decoded = decode(image, name, reopen)
+    try:
+        decoded = decode(image, name, reopen)
+    except ImageError:
+        raise
+    except Exception as error:
+        check_memory(image.width * image.height, error)
+        raise
     notes = list(decoded.notes)
     pixels, alpha = decoded.pixels, decoded.alpha
     orientation = _orientation(image)  # only now: PNGs decode to answer this
@@ -145,36 +161,18 @@ def _orientation(image: ImageFile) -> int | None:
 
 
 def _decoder(stream: BinaryIO, name: str) -> type[ImageFile]:
-    """Choose the decoder by the first bytes.
-
-    The decoders are called by themselves because Image.open() has a pixel limit of its own, a
-    setting of the whole process that is not ours to change. JPEG files with several pictures
-    (MPO, from phones) give their first and full one this way.
-    """
-    from PIL import (
-        BmpImagePlugin,
-        JpegImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+    """Choose the decoder by the first bytes."""
+    from kernelgan_fast.images.decoders import decoder_for
 
     head = stream.read(12)
     if not head:
         raise ImageError(f"{name}: the file is empty; copy or export it again")
-    kinds: list[tuple[bool, type[ImageFile]]] = [
-        (head.startswith(b"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
-        (head.startswith(b"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
-        (head[:4] == b"RIFF" and head[8:] == b"WEBP", WebPImagePlugin.WebPImageFile),
-        (head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), TiffImagePlugin.TiffImageFile),
-        (head.startswith(b"BM"), BmpImagePlugin.BmpImageFile),
-    ]
-    for fits, decoder in kinds:
-        if fits:
-            return decoder
-    raise ImageError(
-        f"{name}: not a PNG, JPEG, WebP, TIFF or BMP image; convert it to one of these"
-    )
+    decoder = decoder_for(head)
+    if decoder is None:
+        raise ImageError(
+            f"{name}: not a PNG, JPEG, WebP, TIFF or BMP image; convert it to one of these"
+        )
+    return decoder
 
 
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {

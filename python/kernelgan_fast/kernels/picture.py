@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelgan_fast.escaping import printable
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.kernels.geometry import target_centre
@@ -249,6 +250,7 @@ def _text(
 ) -> None:
     from PIL import ImageFont
 
+    text = printable(text)  # a name may hold line breaks, which cannot be measured
     font = ImageFont.load_default(size * _FINE)
     length = pen.textlength(text, font=font)
     if length > width * _FINE:  # a long title shrinks until it fits

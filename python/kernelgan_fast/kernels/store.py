@@ -241,7 +241,7 @@ def _chosen(arrays: list[Any], index: int | None) -> NDArray[np.float64]:
             f"a kernel must be a square array of numbers, got shape {array.shape} of {array.dtype}"
         )
     check_size(array.shape)
-    with np.errstate(over="ignore"):  # of long doubles; infinity is refused later
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
         return array.astype(np.float64)
 
 

@@ -18,7 +18,9 @@ from kernelgan_fast.runs.upscaling import UpscaleRun
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-_KERNEL_FILE = re.compile(r"(?P<name>.+)_kernel_x(?P<scale>[24])\.(?P<suffix>npy|json|mat)")
+_KERNEL_FILE = re.compile(
+    r"(?P<name>.+)_kernel_x(?P<scale>[24])\.(?P<suffix>npy|json|mat)", re.DOTALL
+)
 _SUFFIXES = ("npy", "json", "mat")
 
 

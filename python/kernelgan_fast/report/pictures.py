@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,6 +98,8 @@ def find_photo(
     first = None
     there = [folder / part for folder in folders for part in (name, source)]
     for path in (Path(source), *there):
+        if not os.path.isfile(path):
+            continue
         try:
             if not path.is_file():
                 continue
@@ -270,11 +273,14 @@ def _is_jpeg(path: Path) -> bool:
 def _draft(path: Path, side: int) -> tuple[Image, tuple[int, int], bytes | None] | None:
     """A JPEG reduced as it is decoded; None where `read_picture` knows better, or why not."""
     from PIL import ImageOps
-    from PIL.JpegImagePlugin import JpegImageFile
+
+    from kernelgan_fast.images.decoders import Jpeg
+    from kernelgan_fast.images.limits import MAX_BYTES, check_size
 
     try:
         with path.open("rb") as stream:
-            image = JpegImageFile(stream)
+            image = Jpeg(stream)
+            check_size(image, str(path), MAX_BYTES, deep=False)
             width, height = image.size
             image.draft("RGB", (2 * side, 2 * side))
             image.load()

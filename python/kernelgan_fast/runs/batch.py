@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from kernelgan_fast.analysis import analyse_photo
 from kernelgan_fast.crops import CropPlan, plan_crops, smallest_side
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.images import as_photo, read_image
@@ -50,9 +51,10 @@ class Prepared:
         starts: by scale the kernel in closed form, where the profile begins there; else empty.
         source: the file it came from, or "array".
         notes: what was done to it while reading.
-        timings: seconds of the stages read, spectrum and prepare.
+        timings: seconds of the stages read, analysis, spectrum and prepare.
         tiles: kernels by region, where they were asked for.
         pixels: the photo, where it is to be searched for recurring patches.
+        analysis: what was measured on it, for the record.
     """
 
     plan: CropPlan | None
@@ -62,6 +64,7 @@ class Prepared:
     starts: Mapping[int, SpectralEstimate] = field(default_factory=dict)
     tiles: TileMap | None = None
     pixels: NDArray[np.generic] | None = None
+    analysis: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,8 @@ def prepare(source: object, settings: Settings) -> Prepared:
     path = source if isinstance(source, (str, os.PathLike)) else None
     photo = as_photo(source) if path is None else read_image(path)
     opened = time.perf_counter()
+    analysis = analyse_photo(photo).facts()
+    measured = time.perf_counter()
     starts, tiles = _closed_form(photo.pixels, settings)
     started = time.perf_counter()
     plan, notes = _plan(photo.pixels, settings)
@@ -111,11 +116,13 @@ def prepare(source: object, settings: Settings) -> Prepared:
         )
     timings = {
         "read": opened - began,
-        "spectrum": started - opened,
+        "analysis": measured - opened,
+        "spectrum": started - measured,
         "prepare": time.perf_counter() - started,
     }
     pixels = photo.pixels if settings.config.start == "recurrence" else None
-    return Prepared(plan, photo.source, (*photo.notes, *notes), timings, starts, tiles, pixels)
+    noted = (*photo.notes, *notes)
+    return Prepared(plan, photo.source, noted, timings, starts, tiles, pixels, analysis)
 
 
 def _closed_form(
@@ -320,6 +327,7 @@ def finish(trained: Trained, settings: Settings) -> Estimate:
             device_choice=trained.choice.facts(trained.notes),
             spectrum=photo.starts[2].facts() if photo.starts else None,
             recurrence=tuple(search[2].facts() for search in trained.searches) or None,
+            analysis=photo.analysis,
         ),
         source=photo.source,
         tiles=photo.tiles,

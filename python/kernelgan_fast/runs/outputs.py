@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import ConfigError, OutputError
+from kernelgan_fast.files import check_target, remove_leftovers
 from kernelgan_fast.runs import records
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from kernelgan_fast.spectral import TileMap
 
 FORMATS = ("npy", "mat", "json", "png")
-_OWN_PICTURE = re.compile(r"(?P<name>.+)_(kernel|tiles)_x[24]\.png")
+_OWN_PICTURE = re.compile(r"(?P<name>.+)_(kernel|tiles)_x[24]\.png", re.DOTALL)
 
 
 class OutputFolder:
     """A folder to write results to, checked when made.
+
+    What a killed process left half written there is removed.
 
     Args:
         path: the folder; it is created, with its parents, if it is not there.
@@ -35,17 +38,18 @@ class OutputFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._created = not self.path.exists()
+        self._created = not os.path.exists(path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path) as probe:
                 probe.write(b"\0")
         except OSError as error:
-            reason = "it is a file" if self.path.is_file() else (error.strerror or str(error))
+            reason = "it is a file" if os.path.isfile(path) else (error.strerror or str(error))
             raise OutputError(
                 f"the output folder must be a folder that can be written to, got {self.path}: "
                 f"{reason}; choose another with --out"
             ) from error
+        remove_leftovers(path)
 
     def remove_if_unused(self) -> None:
         """Remove the folder if this run created it and nothing was written."""
@@ -56,13 +60,20 @@ class OutputFolder:
         """The record of a photo; its presence means that the photo's files are complete."""
         return self.path / f"{name}.json"
 
-    def refuse_foreign_record(self, name: str) -> None:
-        """Refuse to replace a JSON file that this program did not write.
+    def check(self, name: str, files: Sequence[str]) -> None:
+        """Check that the files of a photo can be written, before any work is done for them.
+
+        Args:
+            name: of the photo.
+            files: the names of its files besides the record.
 
         Raises:
-            OutputError: there is one where the record would go.
+            OutputError: a name is too long or stands for a folder or a device, or there is a JSON
+                file where the record would go that this program did not write.
         """
         path = self.record_path(name)
+        for file in (path, *(self.path / file for file in files)):
+            check_target(file)
         if path.exists() and not records.is_record(path):
             raise OutputError(
                 f"{path} exists and is not a record of this program: move it away or choose "

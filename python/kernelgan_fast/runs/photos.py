@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kernelgan_fast.errors import InputError
+from kernelgan_fast.errors import InputError, is_out_of_memory
 from kernelgan_fast.images import find_images
 from kernelgan_fast.runs.outputs import unique_names
 from kernelgan_fast.runs.result import PhotoResult
@@ -64,3 +64,14 @@ def failed(photo: Path | Url, error: Exception) -> PhotoResult:
     """The result of a photo that cannot be used, with the reason in one line."""
     told = str(error) if str(photo) in str(error) else f"{photo}: {error}"
     return PhotoResult(photo, "failed", None, {}, None, told)
+
+
+def failed_by_memory(photo: Path | Url, error: Exception) -> PhotoResult:
+    """The result of a photo that memory was not enough for; the run may go on without it.
+
+    Raises:
+        Exception: the error itself, where it has another cause.
+    """
+    if not is_out_of_memory(error):
+        raise error
+    return failed(photo, InputError("memory ran out; close other programs, or crop the photo"))

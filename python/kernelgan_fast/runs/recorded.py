@@ -33,11 +33,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
-from kernelgan_fast.files import read_json
+from kernelgan_fast.files import check_target, read_json
 from kernelgan_fast.runs import records, schema
 from kernelgan_fast.runs.clock import Progress
 from kernelgan_fast.runs.outputs import OutputFolder
-from kernelgan_fast.runs.photos import failed, find_photos, notices
+from kernelgan_fast.runs.photos import failed, failed_by_memory, find_photos, notices
 from kernelgan_fast.runs.result import PhotoResult, ProgressEvent
 from kernelgan_fast.runs.settings import versions
 
@@ -103,7 +103,7 @@ class RecordedRun(ABC):
         self._resume = resume
         self._record = Path(out) / self.record_name
         self._made, damaged = self._earlier()
-        own = {(self._record.parent / file).resolve() for file in self._listed()}
+        own = {(self._record.parent / _as_named_here(file)).resolve() for file in self._listed()}
         self.photos, self._failures, left = find_photos(inputs, lambda path: path.resolve() in own)
         self.notices = notices(self.photos)
         if left:
@@ -196,11 +196,18 @@ class RecordedRun(ABC):
 
     def _one(self, photo: Path, name: str, report: Report) -> PhotoResult:
         try:
+            for file in self.files(name):
+                check_target(file)
+        except OutputError as error:
+            return failed(photo, error)
+        try:
             facts = records.source_facts(photo)
             made = self.make(photo, name, report)
             entry = self._write(name, facts, made)
         except (InputError, TrainingDiverged) as error:
             return failed(photo, error)
+        except Exception as error:
+            return failed_by_memory(photo, error)
         return PhotoResult(photo, "done", self._record, entry, None, None)
 
     def _write(self, name: str, source: records.SourceFacts, made: Made) -> dict[str, object]:
@@ -257,7 +264,7 @@ class RecordedRun(ABC):
         Raises:
             OutputError: there is a file of that name that is no record.
         """
-        if not self._record.exists():
+        if not os.path.exists(self._record):
             return {}, []
         try:
             content = read_json(self._record)
@@ -300,7 +307,7 @@ class RecordedRun(ABC):
             )
         if self._record.exists():
             return
-        strange = [file.parent for file in files if file.exists()]
+        strange = [file.parent for file in files if os.path.exists(file)]
         for folder in sorted({file.parent for file in files} - {self.folder.path}):
             if folder.is_dir() and any(folder.iterdir()):
                 strange.append(folder)
@@ -329,7 +336,7 @@ class RecordedRun(ABC):
         files = self.files(name)
         same = entry["source"]["sha256"] == facts.sha256
         asked = json.loads(json.dumps(dict(self.request(photo, name))))
-        there = all(file.is_file() for file in files)
+        there = all(os.path.isfile(file) for file in files)
         listed = entry["files"] == [self._relative(file) for file in files]
         return entry if same and there and listed and entry["request"] == asked else None
 
@@ -372,3 +379,8 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise OutputError(f"cannot make the folder {folder}: {reason}") from error
+
+
+def _as_named_here(name: str) -> str:
+    """A name of a file as this process has it, whose locale may not be the one it was noted in."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))

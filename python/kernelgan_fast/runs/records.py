@@ -5,7 +5,6 @@ It is written last, so its presence means that all of the photo's files are ther
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import math
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from kernelgan_fast.errors import ImageError, InputError
 from kernelgan_fast.files import atomic_write, read_json
+from kernelgan_fast.images import open_photo
 from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.findings import kernel_facts
 from kernelgan_fast.runs.settings import versions
@@ -34,8 +34,6 @@ FORMAT = "kernelgan-fast record 1"
 _HEAD = re.compile(rb'\s*\{\s*"format":\s*"' + FORMAT.rpartition(" ")[0].encode())
 _HEAD_BYTES = 120
 
-# Bytes of a photo file. A photo of the largest size has 250 million pixels of 8 bytes.
-_LARGEST_PHOTO = 4 << 30
 
 # What commands print of a record, or put into a table.
 _FIELDS: dict[str, schema.Check] = {
@@ -65,22 +63,18 @@ def source_facts(path: Path) -> SourceFacts:
     """Identify a file by its content.
 
     Raises:
-        ImageError: it cannot be read, is a pipe or a device, or is larger than 4 GiB.
+        ImageError: it cannot be read, is too large, or is not a regular file.
     """
     digest = hashlib.sha256()
     size = 0
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device")
-        with path.open("rb") as stream:
+    with open_photo(path) as stream:
+        try:
             while chunk := stream.read(1 << 20):
                 digest.update(chunk)
                 size += len(chunk)
-                if size > _LARGEST_PHOTO:
-                    raise OSError(errno.EFBIG, f"it is larger than {_LARGEST_PHOTO:,} bytes")
-    except (OSError, ValueError) as error:  # ValueError of what cannot be a file name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ImageError(f"a photo must be a readable file, got {path}: {reason}") from error
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(f"{path}: it cannot be read: {reason}; copy it again") from error
     return SourceFacts(str(path), size, digest.hexdigest())
 
 
@@ -100,6 +94,7 @@ def make_record(
         "expected_error": _numbers(estimate.expected_error),
         "spread": estimate.spread,
         "warnings": list(diagnostics.warnings),
+        "analysis": diagnostics.analysis,
         "spectrum": diagnostics.spectrum,
         **_of_the_method(estimate),
         "similar_at": list(diagnostics.similar_at),

@@ -22,7 +22,8 @@ class Diagnostics:
     """How an estimate came about.
 
     Attributes:
-        timings: seconds by stage: read, spectrum, prepare, train (of the whole batch), finish.
+        timings: seconds by stage: read, analysis, spectrum, prepare, train (of the whole batch),
+            finish.
         warnings: what may make the kernel less trustworthy, and what was done to the photo.
         config: the training profile that ran, overrides included.
         seeds: one seed a run, in the order of `Estimate.raw` and `Estimate.history`.
@@ -36,6 +37,7 @@ class Diagnostics:
             where the profile does not start there.
         recurrence: how well the photo's patches recur, for each seed (see
             `recurrence.RecurrenceQuality`); None of other methods.
+        analysis: what was measured on the photo (see `analysis.PhotoAnalysis`).
     """
 
     timings: Mapping[str, float]
@@ -48,6 +50,7 @@ class Diagnostics:
     device_choice: Mapping[str, object] = field(default_factory=dict)
     spectrum: Mapping[str, object] | None = None
     recurrence: tuple[Mapping[str, object], ...] | None = None
+    analysis: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,7 +42,11 @@ def mapping(value: object) -> bool:
 
 def file_name(value: object) -> bool:
     """The path of a file inside a folder, relative to the folder."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
+        return False
+    try:
+        value.encode("utf-8", "surrogateescape")  # how a file name that is no text is stored
+    except UnicodeEncodeError:
         return False
     path = PurePosixPath(value)
     return not path.is_absolute() and ".." not in path.parts

@@ -10,6 +10,7 @@ from kernelgan_fast.runs.kernel_source import BICUBIC, bicubic
 
 if TYPE_CHECKING:
     from kernelgan_fast.analysis import PhotoAnalysis
+    from kernelgan_fast.evaluation.sr_kernels import GivenKernel
     from kernelgan_fast.images import Photo
     from kernelgan_fast.spectral import SpectralEstimate
 
@@ -29,7 +30,8 @@ def estimate_content(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Spect
     from kernelgan_fast.spectral import estimate_spectral
 
     content = stretched(analysis.frame.inside(photo.pixels), analysis.white)
-    return estimate_spectral(np.ascontiguousarray(content), scale=scale)
+    content = np.ascontiguousarray(content)
+    return estimate_spectral(content, scale=scale, ignored=analysis.overlay)
 
 
 def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
@@ -45,6 +47,8 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
     """
     from kernelgan_fast.spectral.selection import select_kernel
 
+    if analysis.bicubic_only:
+        return Applied(bicubic(scale).kernel, BICUBIC, {"estimate": None})
     try:
         estimate = estimate_content(photo, analysis, scale)
     except ImageError as error:
@@ -58,7 +62,7 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
         "selected": selected.facts(),
     }
     notes = list(() if selected.replaced else estimate.warnings)
-    if selected.replaced and not analysis.notes:
+    if selected.replaced and not analysis.drawn:
         notes.append("no kernel explains the photo's spectrum, so the bicubic kernel was used")
     elif selected.error > _DOUBTFUL and not selected.replaced:
         notes.append(
@@ -73,4 +77,14 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
         selected.error,
         selected.noise,
         estimate.kernel,
+    )
+
+
+def given_kernel(photo: Photo, analysis: PhotoAnalysis, scale: int) -> GivenKernel:
+    """Select a kernel as `kernel_for` does, for `evaluate sr`."""
+    from kernelgan_fast.evaluation.sr_kernels import GivenKernel
+
+    applied = kernel_for(photo, analysis, scale)
+    return GivenKernel(
+        applied.kernel, applied.error, noise=applied.noise, estimate=applied.estimate
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from kernelgan_fast.escaping import printable
 from kernelgan_fast.files import atomic_write
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _text(
 ) -> None:
     from PIL import ImageFont
 
+    text = printable(text)  # a name may hold line breaks, which cannot be measured
     font = ImageFont.load_default(size * _FINE)
     length = pen.textlength(text, font=font)
     if length > width * _FINE:  # what is too long shrinks until it fits

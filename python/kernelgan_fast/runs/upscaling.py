@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kernelgan_fast.errors import DeviceUnavailable, ImageError, InputError
+from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runs import schema
 from kernelgan_fast.runs.downscaling import FORMATS
 from kernelgan_fast.runs.engines import kernels_of_engine, open_engine
@@ -27,18 +27,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kernelgan_fast.analysis import PhotoAnalysis
-    from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
-    from kernelgan_fast.runs.applied import Applied, KernelSource
+    from kernelgan_fast.runs.applied import KernelSource
     from kernelgan_fast.runtime.engine import Engine
-    from kernelgan_fast.sr.tiling import Enlarged
 
-# Measured on each photo.
+# Noise and compression are measured on each photo; the same word as in `sr.conditioning`.
 AUTO = "auto"
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-
-_LEAST_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -136,11 +132,13 @@ def upscale_settings(
         only = {"method": method, "iterations": iterations, "weights": weights}
         model = open_engine(engine, only, precision, device, threads)
         scale, kernels = kernels_of_engine(model, kernel, scale, noise)
+        takes_noise = model.card.kernel is None
         method, precision = model.card.method, model.card.precision
     else:
         from kernelgan_fast import sr
 
-        model, method = None, sr.check_method(sr.DEFAULT if method is None else method)
+        model, takes_noise = None, True
+        method = sr.check_method(sr.DEFAULT if method is None else method)
         scale = getattr(kernel, "scale", 2) if scale is None else scale
         # Bicubic enlargement asks for no kernel, so none is estimated for it.
         kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale)
@@ -150,7 +148,7 @@ def upscale_settings(
         scale=scale,
         method=method,
         engine=model,
-        noise=noise,
+        noise=AUTO if noise is None and takes_noise else noise,
         iterations=iterations,
         seed=seed,
         weights=None if weights is None else Path(weights),
@@ -223,6 +221,7 @@ def upscale(
     """
     from kernelgan_fast.analysis import analyse_photo
     from kernelgan_fast.images import as_photo, read_image
+    from kernelgan_fast.runs.enlarging import enlarged
 
     settings = upscale_settings(
         kernel=kernel,
@@ -242,9 +241,9 @@ def upscale(
     photo = read_image(source) if is_file else as_photo(source)  # type: ignore[arg-type]
     analysis = analyse_photo(photo)
     applied = settings.kernels.of(photo, Path(photo.source).stem, analysis)
-    enlarged = _enlarge(photo, analysis, applied, settings, progress)
-    notes = (*photo.notes, *analysis.notes, *applied.notes, *enlarged.notes)
-    return Upscaled(enlarged.pixels, applied.kernel, settings.method, notes, analysis)
+    large = enlarged(photo, analysis, applied, settings, progress)
+    notes = (*photo.notes, *analysis.notes, *applied.notes, *large.notes)
+    return Upscaled(large.pixels, applied.kernel, settings.method, notes, analysis)
 
 
 class UpscaleRun(ScaledRun[UpscaleSettings]):
@@ -263,6 +262,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         "method": schema.text,
         "applied": schema.text,
         "kernel": schema.KERNEL_FACTS,
+        "analysis": schema.mapping,
         "tile": schema.whole,
         "size_before": schema.SIZE,
         "size": schema.SIZE,
@@ -297,14 +297,20 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         """
         from kernelgan_fast.analysis import analyse_photo
         from kernelgan_fast.images import read_picture, save_picture
+        from kernelgan_fast.runs.enlarging import enlarged, enlarged_alpha, premultiplied
         from kernelgan_fast.runs.findings import kernel_facts
 
         settings = self.settings
         picture = read_picture(photo)
         analysis = analyse_photo(picture.photo)
         applied = settings.kernels.of(picture.photo, name, analysis)
-        enlarged = _enlarge(picture.photo, analysis, applied, settings, report)
-        alpha = None if picture.alpha is None else _enlarged_alpha(picture.alpha, settings.scale)
+        large = enlarged(picture.photo, analysis, applied, settings, report)
+        alpha = None
+        if picture.alpha is not None:
+            alpha = enlarged_alpha(picture.alpha, settings.scale)
+            if analysis.bicubic_only:
+                pixels = premultiplied(picture.pixels, picture.alpha, alpha, settings.scale)
+                large = replace(large, pixels=pixels)
         (file,) = self.files(name)
         facts = {
             "method": settings.method,
@@ -313,100 +319,16 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             "kernel": kernel_facts(applied.kernel),
             "analysis": analysis.facts(),
             "measured": analysis.summary(),
-            "tile": enlarged.tile,
+            "tile": large.tile,
             "size_before": [picture.pixels.shape[1], picture.pixels.shape[0]],
-            "size": [enlarged.pixels.shape[1], enlarged.pixels.shape[0]],
+            "size": [large.pixels.shape[1], large.pixels.shape[0]],
         }
-        notes = [*picture.notes, *analysis.notes, *applied.notes, *enlarged.notes]
+        notes = [*picture.notes, *analysis.notes, *applied.notes, *large.notes]
 
         def save(path: Path) -> Sequence[str]:
-            return save_picture(enlarged.pixels, path, picture, alpha=alpha)
+            return save_picture(large.pixels, path, picture, alpha=alpha)
 
         return Made({file: save}, facts, notes)
-
-
-def _enlarge(
-    photo: Photo,
-    analysis: PhotoAnalysis,
-    applied: Applied,
-    settings: UpscaleSettings,
-    report: Callable[[int, int], None] | None,
-) -> Enlarged:
-    import torch
-
-    from kernelgan_fast import sr
-    from kernelgan_fast.sr.conditioning import condition
-    from kernelgan_fast.sr.restoration import restore
-    from kernelgan_fast.sr.tiling import as_tensor
-    from kernelgan_fast.sr.upscaler import Options, Upscaler
-
-    if min(photo.pixels.shape[:2]) < _LEAST_SIDE:
-        height, width = photo.pixels.shape[:2]
-        raise ImageError(
-            f"{photo.source}: a photo to enlarge must have sides of {_LEAST_SIDE} px or more, got "
-            f"{width} x {height}; give a larger one"
-        )
-    conditioning = condition(
-        analysis,
-        AUTO if settings.noise is None else settings.noise,
-        kernel_error=applied.error,
-        added_noise=applied.noise,
-    )
-
-    def learnt(part: float) -> None:
-        if report is not None:
-            report(round(100 * part), 100)
-
-    def prepare(content: NDArray[Any]) -> Upscaler:
-        if settings.engine is not None:
-            return settings.engine.upscaler(
-                applied.kernel, conditioning.noise, conditioning.kernel_error
-            )
-        options = Options(
-            noise=conditioning.noise,
-            kernel_error=conditioning.kernel_error,
-            iterations=settings.iterations,
-            seed=settings.seed,
-            weights=settings.weights,
-            precision=settings.precision,
-            progress=learnt,
-        )
-        learns = settings.method in sr.LEARNING
-        whole = as_tensor(content).to(device) if learns else torch.empty(1, 3, 0, 0)
-        return sr.prepare(settings.method, applied.kernel, options, whole)
-
-    model = settings.engine is not None
-    device = torch.device("cpu" if model else settings.device)
-    source = str(settings.weights or f"the method {settings.method}")
-    before = torch.get_num_threads()
-    if settings.threads is not None and not model:
-        torch.set_num_threads(settings.threads)
-    try:
-        return restore(
-            photo.pixels,
-            analysis,
-            applied.kernel,
-            prepare,
-            tile=settings.tile,
-            device=device,
-            progress=report,
-            source=source if settings.engine is None else settings.engine.path,
-        )
-    finally:
-        torch.set_num_threads(before)
-
-
-def _enlarged_alpha(alpha: NDArray[Any], scale: int) -> NDArray[Any]:
-    """Enlarge transparency bicubically: it was drawn, and no lens has blurred it."""
-    import numpy as np
-    import torch
-
-    from kernelgan_fast.sr.bicubic import enlarge
-
-    full = 255 if alpha.dtype == np.uint8 else 1
-    planes = torch.from_numpy(alpha.astype(np.float32))[None, None]
-    large = enlarge(planes, scale)[0, 0].clamp(0, full).numpy()
-    return np.rint(large).astype(np.uint8) if full == 255 else large
 
 
 def _checked_device(name: str) -> torch.device:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kernelgan_fast.errors import ImageError, InputError, OutputError, TrainingDiverged
 from kernelgan_fast.runs import records
 from kernelgan_fast.runs.outputs import OutputFolder, file_names, tile_names
-from kernelgan_fast.runs.photos import failed
+from kernelgan_fast.runs.photos import failed, failed_by_memory
 from kernelgan_fast.runs.result import PhotoResult
 
 if TYPE_CHECKING:
@@ -112,14 +112,11 @@ class PhotoWork:
                 stacklevel=2,
             )
             return None
-        files = file_names(name, sorted({2, self._settings.scale}), self._formats)
-        if self._settings.tiles is not None:
-            files += tile_names(name, self._settings.scale, self._formats)
         try:
             facts = records.source_facts(photo)
         except ImageError:
             return None  # told when it is read
-        wanted = [self.folder.path / file for file in files]
+        wanted = [self.folder.path / file for file in self._files(name)]
         if not records.still_holds(record, facts, self._settings, wanted):
             return None
         return PhotoResult(photo, "skipped", path, record, None, None)
@@ -130,11 +127,13 @@ class PhotoWork:
 
         name = self.photos[photo]
         try:
-            self.folder.refuse_foreign_record(name)
+            self.folder.check(name, self._files(name))
             facts = replace(records.source_facts(photo), path=self.told(photo))
             return Task(photo, name, facts, prepare(photo, self._settings))
         except (ImageError, OutputError) as error:
             return failed(photo, error)
+        except Exception as error:
+            return failed_by_memory(photo, error)
 
     def write(self, task: Task, estimate: Estimate) -> PhotoResult:
         """Write a photo's kernels and, last, its record.
@@ -159,6 +158,15 @@ class PhotoWork:
             if isinstance(trained, TrainingDiverged):
                 raise trained
             estimate = finish(trained, self._settings)
+            return self.write(task, estimate)
         except (InputError, TrainingDiverged) as error:
             return failed(task.photo, error)
-        return self.write(task, estimate)
+        except Exception as error:
+            return failed_by_memory(task.photo, error)
+
+    def _files(self, name: str) -> list[str]:
+        """The names of a photo's files besides its record."""
+        files = file_names(name, sorted({2, self._settings.scale}), self._formats)
+        if self._settings.tiles is not None:
+            files += tile_names(name, self._settings.scale, self._formats)
+        return files

@@ -16,6 +16,7 @@ from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
 from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
+from kernelgan_fast.runtime.threads import session_threads
 
 # Names of ours and of ONNX Runtime.
 PROVIDERS = {
@@ -65,7 +66,7 @@ class Session:
             raise DeviceUnavailable(_absent(device))
         options = runtime.SessionOptions()
         options.log_severity_level = _FATAL  # what goes wrong is told by exceptions
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = session_threads(threads)
         chosen: Any = PROVIDERS[provider]
         if provider != "cpu":
             chosen = (chosen, {"device_id": str(number)})
@@ -82,15 +83,26 @@ class Session:
         # A provider that cannot start is left out without an error.
         if self._session.get_providers()[0] != PROVIDERS[provider]:
             raise DeviceUnavailable(_absent(device))
-        self.properties: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        self.inputs = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
-        self.outputs = {each.name: tuple(each.shape) for each in self._session.get_outputs()}
+        self._describe()
         if not self.outputs:
             raise InputError(f"{name}: the model has no output; export it again")
-        both = (*self._session.get_inputs(), *self._session.get_outputs())
-        self.types = {each.name: str(each.type) for each in both}
         self._least_side = least_side(self.properties, name)
         self._number, self._output = number, next(iter(self.outputs))
+
+    def _describe(self) -> None:
+        """Read what the model says of itself."""
+        session = self._session
+        try:
+            self.properties: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+            inputs, outputs = session.get_inputs(), session.get_outputs()
+            self.inputs = {each.name: tuple(each.shape) for each in inputs}
+            self.outputs = {each.name: tuple(each.shape) for each in outputs}
+            self.types = {each.name: str(each.type) for each in (*inputs, *outputs)}
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{self._name}: names and properties of a model must be UTF-8 ({error}); export it "
+                "again"
+            ) from error
 
     def run(self, **inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Run the model once, from host memory to host memory.
@@ -122,7 +134,8 @@ class Session:
     def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         if set(inputs) != set(self.inputs):
             raise InputError(
-                f"the model takes {', '.join(self.inputs)}, got {', '.join(inputs) or 'nothing'}"
+                f"{self._name}: the model takes {', '.join(self.inputs)}, got "
+                f"{', '.join(inputs) or 'nothing'}"
             )
         for name, shape in self.inputs.items():
             got = inputs[name].shape
@@ -130,10 +143,12 @@ class Session:
                 isinstance(want, int) and want != side
                 for want, side in zip(shape, got, strict=False)
             ):
-                raise InputError(f"{name} must be of shape {_words(shape)}, got {_words(got)}")
+                raise InputError(
+                    f"{self._name}: {name} must be of shape {_words(shape)}, got {_words(got)}"
+                )
         if "image" in inputs and min(inputs["image"].shape[2:]) < self._least_side:
             raise InputError(
-                f"sides of image must be {self._least_side} px or more, got "
+                f"{self._name}: sides of image must be {self._least_side} px or more, got "
                 f"{_words(inputs['image'].shape)}"
             )
 

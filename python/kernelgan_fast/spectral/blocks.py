@@ -60,7 +60,11 @@ class BlockSpectrum:
 
 
 def block_spectrum(
-    pixels: NDArray[Any], *, channel: str = "grey", threads: int = 1
+    pixels: NDArray[Any],
+    *,
+    channel: str = "grey",
+    threads: int = 1,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> BlockSpectrum:
     """Average the power spectra of a photo's blocks (32 px, Hann window, half overlapping).
 
@@ -68,6 +72,7 @@ def block_spectrum(
         pixels: (H, W, 3) uint8, or float32 in [0, 1]; at least 48 px a side; never written to.
         channel: "grey", "red", "green" or "blue".
         threads: how many strips are worked on at a time; the result does not depend on it.
+        ignored: (H, W), true where pixels do not belong to the photo; blocks with any are left out.
 
     Returns:
         The spectrum.
@@ -76,7 +81,7 @@ def block_spectrum(
         ImageError: wrong shape or dtype, too small, or without contrast.
         InputError: an unknown channel, or no thread.
     """
-    whole = region_spectra(pixels, (1, 1), channel=channel, threads=threads)[0][0]
+    whole = region_spectra(pixels, (1, 1), channel=channel, threads=threads, ignored=ignored)[0][0]
     if whole is None:
         raise ImageError(
             "a photo must have contrast, got one of a single grey value; use another photo"
@@ -90,11 +95,12 @@ def region_spectra(
     *,
     channel: str = "grey",
     threads: int = 1,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> list[list[BlockSpectrum | None]]:
     """Average block spectra by region of a grid, in one pass; see `block_spectrum`.
 
     Args:
-        pixels, channel, threads: as for `block_spectrum`.
+        pixels, channel, threads, ignored: as for `block_spectrum`.
         grid: (rows, cols) of regions of equal size. A block belongs where its centre lies.
 
     Returns:
@@ -118,7 +124,9 @@ def region_spectra(
     weights = np.array(_WEIGHTS[channel], dtype=np.float32)
 
     def strip(top: int) -> list[_Sums]:
-        return _strip_sums(pixels[top : top + BLOCK], lefts, regions[1], grid[1], weights)
+        rows = slice(top, top + BLOCK)
+        outside = None if ignored is None else ignored[rows]
+        return _strip_sums(pixels[rows], lefts, regions[1], grid[1], weights, outside)
 
     # Added up in the order of the strips, so that the result does not depend on the threads.
     for row, part in zip(regions[0], _in_order(strip, tops, threads), strict=True):
@@ -176,6 +184,7 @@ def _strip_sums(
     regions: NDArray[np.intp],
     count: int,
     weights: NDArray[np.float32],
+    ignored: NDArray[np.bool_] | None,
 ) -> list[_Sums]:
     """The sums of one strip of blocks, by region."""
     unit = np.float32(1 if pixels.dtype == np.uint8 else 255)
@@ -189,6 +198,9 @@ def _strip_sums(
     clipped = (grey <= 0.5) | (grey >= 254.5)
     contrast = _share(flat, lefts) < (1 - 1 / BLOCK) ** 2 - 1e-9
     passed = (_share(flat, lefts) <= _MOST_FLAT) & (_share(clipped, lefts) <= _MOST_CLIPPED)
+    if ignored is not None:
+        inside = _share(ignored, lefts) == 0
+        contrast, passed = contrast & inside, passed & inside
     blocks = np.lib.stride_tricks.sliding_window_view(grey, BLOCK, axis=1)[:, lefts]
     transformed = np.fft.rfft2(blocks.transpose(1, 0, 2) * _window())
     power = transformed.real**2 + transformed.imag**2

@@ -123,6 +123,7 @@ def estimate_spectral(
     size: int | None = None,
     channel: str = "grey",
     threads: int = 1,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> SpectralEstimate:
     """Estimate the kernel that made a photo from its power spectrum, without training.
 
@@ -132,6 +133,7 @@ def estimate_spectral(
         size: side of the kernel, odd; by default 6·scale + 1: 13 at scale 2, 25 at scale 4.
         channel: "grey", or "red", "green" or "blue" for the kernel of one colour.
         threads: how many strips of the photo are worked on at a time; the result is the same.
+        ignored: (H, W), true where pixels do not belong to the photo, such as burnt-in text.
 
     Returns:
         The kernel, and how sure it is.
@@ -145,7 +147,7 @@ def estimate_spectral(
         its numbers are this project's, measured in docs/accuracy.md.
     """
     size = checked_size(scale, size)
-    spectrum = block_spectrum(pixels, channel=channel, threads=threads)
+    spectrum = block_spectrum(pixels, channel=channel, threads=threads, ignored=ignored)
     return estimate_from_spectrum(spectrum, scale, size)
 
 

@@ -24,7 +24,7 @@ from kernelgan_fast.spectral.shapes import SHAPES, draw
 Array = NDArray[np.float64]
 
 # The narrowest kernel that is chosen, by the estimate's width. Measured in docs/in_the_wild.md.
-_NARROWEST = 0.5
+_NARROWEST = 0.52
 
 # Standard error of the logarithm of the width: below the first value the width is certain, above
 # the second it is not.
@@ -51,6 +51,9 @@ _POOR_FIT, _NO_FIT = 0.55, 0.8
 # Grey levels that a photo's hidden processing counts as, and the kernel error that it adds.
 _PROCESSING_NOISE, _PROCESSED_BELOW, _NOT_PROCESSED = 4.0, 0.4, 0.7
 _ADDED_ERROR = 0.3
+
+# A photo that was enlarged before counts as processed by this part.
+_ENLARGED_SHARE = 0.7
 
 # Motion is believed of photos that are at least this good.
 _MOTION_QUALITY, _MOTION_NOISE = 85, 3.0
@@ -128,7 +131,7 @@ def _doubt(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> tuple[float, 
     wide = _ramp(float(widths.mean()), _WIDE, _TOO_WIDE)
     uncertain = _ramp(float(np.mean(quality.width_errors)), _CERTAIN, _UNCERTAIN)
     if analysis.enlarged is not None:
-        return 1.0, 0.0
+        return 1.0, _ENLARGED_SHARE
     if analysis.compression is not None:
         steep = _ramp(estimate.exponent, _STEEP_JPEG, _TOO_STEEP_JPEG)
         return max(wide, steep), 0.0

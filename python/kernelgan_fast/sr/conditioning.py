@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from kernelgan_fast.analysis import PhotoAnalysis
 
+# Noise and compression are those that were measured on the photo.
+AUTO = "auto"
+
 
 @dataclass(frozen=True)
 class Conditioning:
@@ -33,12 +36,13 @@ def condition(
     Args:
         analysis: of the photo.
         noise: "auto" for the noise and the compression that were measured, or grey levels of 255
-            that replace them; 0 for neither.
+            of the photo's full range that replace them; 0 for neither.
         kernel_error: of the kernel.
         added_noise: grey levels that the choice of the kernel adds, if `noise` is "auto".
     """
-    if noise == "auto":
+    if noise == AUTO:
         level = (analysis.total_noise**2 + added_noise**2) ** 0.5
     else:
-        level = float(noise)
+        # The method gets the photo relative to its white, and its noise with it.
+        level = min(float(noise) / analysis.white, 255.0)
     return Conditioning(level, kernel_error)

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.sr.bicubic import enlarge
-from kernelgan_fast.sr.border import extend
+from kernelgan_fast.sr.bicubic import Bicubic, enlarge
+from kernelgan_fast.sr.border import border_window, extend
 from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.upscaler import Upscaler
 
@@ -21,10 +21,17 @@ _LUMA = (0.299, 0.587, 0.114)
 # Standard deviation in LR px of the window within which means are kept, and its reach.
 _WINDOW, _REACH = 2.0, 6
 
+# Part of the local background below which nothing may fall.
+_BACKGROUND = 0.85
+
 # Colours may leave the range of the neighbouring LR pixels by this part of it.
 _CHROMA_MARGIN = 0.5
 
-_CONTEXT = 8
+# What means are taken from: the window of each LR pixel that their enlargement reads.
+_CONTEXT = _REACH + Bicubic.context
+
+# Data steps of a drawing with a known kernel, and LR px at the border in which they fade out.
+_STEPS, _TAU, _MARGIN = 5, 1e-3, 16
 
 
 class Guarded:
@@ -33,8 +40,8 @@ class Guarded:
     Args:
         method: the method, ready.
         kernel: that it was made ready for.
-        dark_background: whether nothing may become darker than the darkest LR pixel nearby, as
-            around stars.
+        dark_background: whether nothing may become darker than the background nearby, as around
+            stars.
     """
 
     def __init__(self, method: Upscaler, kernel: BlurKernel, *, dark_background: bool) -> None:
@@ -52,7 +59,7 @@ class Guarded:
             high = high + self._missing_means(high, low)
             high = _with_chroma_of(low, high, self.scale)
             if self._dark_background:
-                high = torch.maximum(high, _spread(-_largest(-low, 5), self.scale))
+                high = torch.maximum(high, _spread(_background(low), self.scale))
         return high
 
     def _missing_means(self, high: Tensor, low: Tensor) -> Tensor:
@@ -61,6 +68,36 @@ class Guarded:
         planes = high.reshape(batch * channels, 1, height * self.scale, width * self.scale)
         again = self._model.to(low.device).down(planes).reshape(low.shape)
         return enlarge(_blurred(low - again), self.scale)
+
+
+class Consistent:
+    """A method whose results reproduce the photo, for drawings with a known kernel.
+
+    A prior of photos smooths regular patterns away; the photo and its exact kernel bring them back.
+
+    Args:
+        method: the method, ready.
+        kernel: the exact kernel.
+    """
+
+    def __init__(self, method: Upscaler, kernel: BlurKernel) -> None:
+        self.scale = method.scale
+        self.multiple = method.multiple
+        self.context = method.context + 2 * _MARGIN
+        self._method = method
+        self._model = ForwardModel.of(kernel)
+        self._inverse = self._model.inverse_filter(torch.tensor(_TAU))
+
+    def __call__(self, low: Tensor) -> Tensor:
+        """See `Upscaler`."""
+        with torch.no_grad():
+            high = self._method(low)
+            model, inverse = self._model.to(low.device), self._inverse.to(low.device)
+            window = border_window(low.shape[-2], low.shape[-1], _MARGIN, low.device)
+            planes, known = (each.reshape(-1, 1, *each.shape[-2:]) for each in (high, low))
+            for _ in range(_STEPS):
+                planes = model.data_step(planes, known, inverse, window).clamp(0, 1)
+            return planes.reshape(high.shape)
 
 
 def _blurred(planes: Tensor) -> Tensor:
@@ -85,6 +122,12 @@ def _with_chroma_of(low: Tensor, high: Tensor, scale: int) -> Tensor:
     )
     limited = limited - (limited * weights).sum(1, keepdim=True)
     return luma + limited
+
+
+def _background(low: Tensor) -> Tensor:
+    """The least that a pixel may be where bright points lie on an even background."""
+    mean = functional.avg_pool2d(low, 5, stride=1, padding=2, count_include_pad=False)
+    return _BACKGROUND * -_largest(-mean, 7)
 
 
 def _largest(planes: Tensor, side: int) -> Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kernelgan_fast.analysis import PhotoAnalysis, stretched
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr.bicubic import Bicubic
-from kernelgan_fast.sr.guards import Guarded
+from kernelgan_fast.sr.guards import Consistent, Guarded
 from kernelgan_fast.sr.tiling import Enlarged, enlarge_photo
 from kernelgan_fast.sr.upscaler import Options, Upscaler
 
@@ -27,6 +27,7 @@ def restore(
     kernel: BlurKernel,
     prepare: Prepare,
     *,
+    exact: bool = False,
     tile: int | None = None,
     device: torch.device | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -43,6 +44,7 @@ def restore(
         analysis: of the photo.
         kernel: that the method uses.
         prepare: makes the method ready for the content.
+        exact: whether the kernel is known, and not estimated or assumed.
         tile, device, progress, source: see `enlarge_photo`.
 
     Returns:
@@ -57,6 +59,8 @@ def restore(
     else:
         method = prepare(content)
         if not isinstance(method, Bicubic):
+            if exact and analysis.drawn and analysis.compression is None:
+                method = Consistent(method, kernel)
             method = Guarded(method, kernel, dark_background=analysis.night_sky)
     enlarged = enlarge_photo(
         method, content, tile=tile, device=device, progress=progress, source=source

@@ -170,7 +170,7 @@ def _read_ncnn(path: Path) -> list[tuple[Tensor, Tensor]]:
     convolutions = [_settings(words[4:]) for words in lines[2:] if words[0] == "Convolution"]
     try:
         return list(_blobs(convolutions, content))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OverflowError) as error:
         raise InputError(f"{blobs}: does not fit {plan.name} ({error}); {_HELP}") from error
 
 
@@ -188,13 +188,14 @@ def _blobs(convolutions: list[dict[str, str]], content: bytes) -> Iterator[tuple
     at = 0
     for settings in convolutions:
         count, outputs = int(settings["6"]), int(settings["0"])
-        if min(count, outputs) < 1:
+        if min(count, outputs) < 1 or max(count, outputs) > len(content):
             raise ValueError(f"{count} weights of {outputs} outputs cannot be")
         mark = int.from_bytes(content[at : at + 4], "little")
         if mark not in (0, _HALF):
             raise ValueError(f"the blobs must be float16 or float32, got the mark {mark:#010x}")
         kind = np.dtype("<f2" if mark == _HALF else "<f4")
-        weight = np.frombuffer(content, kind, count, at + 4).astype(np.float32)
+        with np.errstate(invalid="ignore"):  # NaN of some bits; the weights are checked later
+            weight = np.frombuffer(content, kind, count, at + 4).astype(np.float32)
         at += 4 + -(-count * kind.itemsize // 4) * 4
         bias = np.frombuffer(content, "<f4", outputs, at).astype(np.float32)
         at += 4 * outputs
@@ -213,4 +214,5 @@ def _read_basis(path: Path) -> Tensor:
     basis = arrays.get("P")
     if basis is None or basis.dtype == object:
         raise InputError(f"{path}: must hold P, the basis that srmd codes kernels in; {_HELP}")
-    return torch.from_numpy(np.ascontiguousarray(basis, dtype=np.float32))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused later
+        return torch.from_numpy(np.ascontiguousarray(basis, dtype=np.float32))

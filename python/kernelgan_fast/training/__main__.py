@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError, KernelGanError
+from kernelgan_fast.escaping import printable
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         train(args)
     except KernelGanError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped; continue with --resume", file=sys.stderr)

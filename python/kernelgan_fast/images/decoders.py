@@ -1,0 +1,148 @@
+"""Pillow's decoders for the formats that are read, with what they need on top.
+
+They are called by themselves because `Image.open` has a limit of pixels of its own, a setting of
+the whole process that is not ours to change. JPEG files with several pictures (MPO, from phones)
+give their first and full one this way.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from typing import Any
+
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from kernelgan_fast.images.limits import Refusal, check_memory, check_tags
+
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _FORMAT = 258, 259, 262, 277, 339
+_STRIPS, _TILES, _TILE_WIDTH, _TILE_HEIGHT = 273, 324, 322, 323
+_WHITE_IS_ZERO, _BLACK_IS_ZERO = 0, 1
+_OLD_JPEG = 6
+_FLOATING = 3
+
+
+class _CheckedExif(ImageFile):
+    def getexif(self) -> Image.Exif:
+        data = self.info.get("exif")
+        if isinstance(data, bytes):
+            data = data.removeprefix(b"Exif\0\0")
+            check_tags(io.BytesIO(data), len(data))
+        return super().getexif()
+
+
+class Png(_CheckedExif, PngImageFile):
+    """A PNG file."""
+
+
+class Jpeg(_CheckedExif, JpegImageFile):
+    """A JPEG file."""
+
+
+class WebP(_CheckedExif, WebPImageFile):
+    """A WebP file."""
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        head = self.fp.read(30).ljust(30, b"\0")
+        self.fp.seek(0)
+        try:
+            super()._open()
+        except OSError as error:
+            check_memory(_webp_pixels(head), error)
+            raise
+
+
+class Tiff(TiffImageFile):
+    """A TIFF file.
+
+    Attributes:
+        white_is_zero: whether its grey values have to be inverted once decoded. Pillow does so for
+            8 bits and less only; here no depth is inverted while it is decoded.
+    """
+
+    white_is_zero = False
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        check_tags(self.fp, os.fstat(self.fp.fileno()).st_size)
+        self.fp.seek(0)
+        super()._open()
+
+    def _setup(self) -> None:
+        tags: Any = self.tag_v2
+        bits, kinds = tags.get(_BITS, (1,)), tags.get(_FORMAT, (1,))
+        photometric = tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
+        self.white_is_zero = (
+            photometric == _WHITE_IS_ZERO
+            and tags.get(_COMPRESSION) != _OLD_JPEG  # whose colours are YCbCr, whatever the tag
+            and (max(bits) <= 16 or kinds == (_FLOATING,))
+        )
+        if self.white_is_zero:
+            tags[_PHOTOMETRIC] = _BLACK_IS_ZERO
+        self._refuse_needless_strips(tags)
+        try:
+            super()._setup()
+        except SyntaxError as error:
+            if "pixel mode" not in str(error):
+                raise
+            values = {2: "signed ", _FLOATING: "floating point "}.get(kinds[0], "")
+            raise Refusal(
+                f"a TIFF of {tags.get(_SAMPLES, len(bits))} channels of {bits[0]} {values}bits "
+                f"with photometric interpretation {photometric} is not supported; "
+                "export it as grey, RGB or RGBA of 8 or 16 bits"
+            ) from error
+
+    def load_prepare(self) -> None:
+        """Make room for the pixels."""
+        if self._im is None:  # otherwise Pillow applies its own limit of pixels here too
+            self.im = Image.new(self.mode, self._tile_size, None).im
+        super().load_prepare()
+
+    @staticmethod
+    def _refuse_needless_strips(tags: Any) -> None:
+        """Refuse more strips or tiles than fit into the picture: each takes memory."""
+        width, height, samples = tags.get(256, 0), tags.get(257, 0), tags.get(_SAMPLES, 1)
+        most = height
+        if _STRIPS not in tags and _TILES in tags:
+            most = -(-width // tags[_TILE_WIDTH]) * -(-height // tags[_TILE_HEIGHT])
+        count = len(tags.get(_STRIPS, tags.get(_TILES, ())))
+        if count > max(most * samples, 1):
+            raise Refusal(
+                f"it claims {count:,} strips or tiles where {most * samples:,} are enough; export "
+                "it again"
+            )
+
+
+def _webp_pixels(head: bytes) -> int:
+    """Width x height of a WebP file, from its first 30 bytes; 0 where they do not tell."""
+    kind = head[12:16]
+    if kind == b"VP8X":
+        sides = [int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27)]
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        sides = [(bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1]
+    elif kind == b"VP8 ":
+        sides = [int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28)]
+    else:
+        sides = [0]
+    return math.prod(sides)
+
+
+def decoder_for(head: bytes) -> type[ImageFile] | None:
+    """Choose the decoder by the first 12 bytes of a file; None where there is none."""
+    kinds: list[tuple[bool, type[ImageFile]]] = [
+        (head.startswith(b"\x89PNG\r\n\x1a\n"), Png),
+        (head.startswith(b"\xff\xd8\xff"), Jpeg),
+        (head[:4] == b"RIFF" and head[8:] == b"WEBP", WebP),
+        (head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), Tiff),
+        (head.startswith(b"BM"), BmpImageFile),
+    ]
+    return next((decoder for fits, decoder in kinds if fits), None)
