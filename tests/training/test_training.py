@@ -284,6 +284,7 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         "--side", "24", "--architecture", "2,8,1,6", "--bank", "1", "--drawings", "2",
         "--bank-folder", str(tmp_path),
     ]  # fmt: skip
+    assert main([*arguments, "--baseline"]) == 0 and not out.exists()
     assert main([*arguments, "--cooldown", "2"]) == 2
     assert "no checkpoint to cool down from; train first" in capsys.readouterr().err
     assert main(arguments) == 0

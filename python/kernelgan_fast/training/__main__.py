@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="from the checkpoint, let the rate fall to 0 over N steps and write the weights",
     )
+    made.add_argument(
+        "--baseline", action="store_true", help="measure `tv` on the photos held out, and stop"
+    )
     made.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     made.add_argument("--threads", type=int, default=1, metavar="N", help="of the CPU, default 1")
     made.add_argument("--held-out", type=int, default=4, metavar="N", help="photos to validate on")
@@ -104,6 +107,7 @@ def train(args: argparse.Namespace) -> None:
 
     from kernelgan_fast.training.photos import PhotoStore, split
     from kernelgan_fast.training.train import Plan, Training
+    from kernelgan_fast.training.validation import gains_of_tv
 
     torch.set_num_threads(args.threads)
     device = torch.device(args.device)
@@ -120,8 +124,11 @@ def train(args: argparse.Namespace) -> None:
         seed=args.seed,
     )
     paths, held_out = split(args.photos, args.held_out, args.seed)
-    photos = PhotoStore(paths, plan.crop, device, args.drawings)
     kept = PhotoStore(held_out, plan.crop, device)
+    if args.baseline:
+        logging.info("gain of tv over bicubic: %s", gains_of_tv(kept))
+        return
+    photos = PhotoStore(paths, plan.crop, device, args.drawings)
     training = Training(plan, photos, device)
     if args.resume or args.cooldown is not None:
         if checkpoint.exists():

@@ -32,6 +32,7 @@ class FourierModel:
         device: Where the crops are.
 
     Attributes:
+        kernels, scale, side: As given.
         spectra: (B, s², F, F/2 + 1) complex64, of each phase of each kernel.
         power: (B, F, F/2 + 1), the spectrum of H Hᵀ.
     """
@@ -39,6 +40,7 @@ class FourierModel:
     def __init__(
         self, kernels: Sequence[NDArray[np.float64]], scale: int, side: int, device: torch.device
     ) -> None:
+        self.kernels = list(kernels)
         self.scale, self.side = scale, side
         self.frame = side + 2 * FRAME_MARGIN
         taps = torch.stack([_placed(kernel, scale, self.frame) for kernel in kernels]).to(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernelgan_fast.sr.unfolding_network import UnfoldingNetwork
+from kernelgan_fast.kernels import BlurKernel
+from kernelgan_fast.sr.tv import TotalVariation
+from kernelgan_fast.sr.unfolding_network import SCALES, UnfoldingNetwork
+from kernelgan_fast.sr.upscaler import Options
 from kernelgan_fast.training.batches import Batch, Spoiling, make_batch
 from kernelgan_fast.training.fourier import FRAME_MARGIN
 from kernelgan_fast.training.kernel_pairs import KernelPair, distance, draw_true, perturbed
@@ -81,10 +84,30 @@ def gains(
     return gains_of(enlarge, photos)
 
 
-def gains_of(enlarge: Callable[[Batch], Tensor], photos: PhotoStore) -> dict[str, float]:
+def gains_of_tv(photos: PhotoStore) -> dict[str, float]:
+    """The same for `tv`, which the network must beat, at the scales that it has."""
+
+    def enlarge(batch: Batch) -> Tensor:
+        conditions = zip(batch.conditions.noise, batch.conditions.kernel_error, strict=True)
+        results = []
+        for low, kernel, (noise, error) in zip(
+            batch.low, batch.model.kernels, conditions, strict=True
+        ):
+            options = Options(noise=255 * float(noise), kernel_error=float(error))
+            results.append(TotalVariation(BlurKernel(kernel, batch.scale), options)(low[None]))
+        return torch.cat(results)
+
+    return gains_of(enlarge, photos, scales=(2, 4))
+
+
+def gains_of(
+    enlarge: Callable[[Batch], Tensor], photos: PhotoStore, scales: Collection[int] = SCALES
+) -> dict[str, float]:
     """The same for any method, which maps a batch to HR crops."""
     found: dict[str, list[Tensor]] = {}
     for name, batch in batches(photos):
+        if batch.scale not in scales:
+            continue
         with torch.no_grad():
             result = enlarge(batch)
         size = batch.high.shape[-2:]
