@@ -36,6 +36,7 @@ NOT_RUN = {
     "ctest": ".ci/run does",
     "export KERNELGAN_FAST_ONNXRUNTIME": "tests/consumer does",
     "python -m kernelgan_fast.training": "takes an hour; tests/training runs its parts",
+    "python -m tests.fuzz": "needs the repository and minutes; tests/fuzz runs a part",
 }
 # A command of ours with one of these words is only parsed, for the reason given.
 PARSED_ONLY = {

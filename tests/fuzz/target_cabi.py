@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from engine_abi import Image
+from fuzz.outcomes import RejectedInput, WrongOutcome
 
 from kernelgan_fast import sdk
 
@@ -62,14 +63,6 @@ _LIMITS += tuple(
     struct.unpack("<q", struct.pack("<d", value))[0]
     for value in (float("nan"), float("inf"), -float("inf"), 1e-45, 3e38, 0.5, 1023.0)
 )
-
-
-class RejectedInput(Exception):
-    """The engine refused the input, as it should, with a status and words."""
-
-
-class WrongOutcome(AssertionError):
-    """The engine did what it may not do."""
 
 
 class _Options(ctypes.Structure):
