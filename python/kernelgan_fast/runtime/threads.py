@@ -15,7 +15,6 @@ def startable_threads(wished: int) -> int:
     Returns:
         ``wished`` or less.
     """
-    asked = wished + wished // 4
     gate = threading.Event()
     started: list[threading.Thread] = []
     try:
