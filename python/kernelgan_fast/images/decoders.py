@@ -56,7 +56,7 @@ class WebP(_CheckedExif, WebPImageFile):
         try:
             super()._open()
         except OSError as error:
-            check_memory(_webp_pixels(head), error)
+            check_memory(math.prod(webp_sides(head)), error)
             raise
 
 
@@ -121,27 +121,27 @@ class Tiff(TiffImageFile):
             )
 
 
-def _webp_pixels(head: bytes) -> int:
-    """Width x height of a WebP file, from its first 30 bytes; 0 where they do not tell."""
+def webp_sides(head: bytes) -> tuple[int, int]:
+    """Width and height that a WebP file claims in its first 30 bytes; 0 where they do not tell."""
     kind = head[12:16]
     if kind == b"VP8X":
-        sides = [int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27)]
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
     elif kind == b"VP8L":
         bits = int.from_bytes(head[21:25], "little")
-        sides = [(bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1]
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     elif kind == b"VP8 ":
-        sides = [int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28)]
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
     else:
-        sides = [0]
-    return math.prod(sides)
+        width, height = 0, 0
+    return width, height
 
 
 def decoder_for(head: bytes) -> type[ImageFile] | None:
-    """Choose the decoder by the first 12 bytes of a file; None where there is none."""
+    """Choose the decoder by the first 12 or more bytes of a file; None where there is none."""
     kinds: list[tuple[bool, type[ImageFile]]] = [
         (head.startswith(b"\x89PNG\r\n\x1a\n"), Png),
         (head.startswith(b"\xff\xd8\xff"), Jpeg),
-        (head[:4] == b"RIFF" and head[8:] == b"WEBP", WebP),
+        (head[:4] == b"RIFF" and head[8:12] == b"WEBP", WebP),
         (head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), Tiff),
         (head.startswith(b"BM"), BmpImageFile),
     ]

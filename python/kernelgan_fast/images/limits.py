@@ -51,11 +51,29 @@ def check_size(image: ImageFile, name: str, max_bytes: int, *, deep: bool) -> No
     value = _DEEP_MODES.get(image.mode, 2 if deep or image.mode.startswith("I;16") else 1)
     has_alpha = bands[-1] in "Aa" or "transparency" in image.info
     a_pixel = len(bands) * value + (3 + has_alpha) * _FLOAT
-    needed = image.width * image.height * a_pixel
+    check_sides(image.size, name, max_bytes, a_pixel=a_pixel)
+
+
+def check_sides(
+    sides: tuple[int, int], name: str, max_bytes: int, *, a_pixel: int = 3 * _FLOAT
+) -> None:
+    """Refuse a photo that would take too much memory.
+
+    Args:
+        sides: width and height that the file claims.
+        name: of the photo, for the error.
+        max_bytes: the limit.
+        a_pixel: bytes per pixel; the least that any photo takes if not given.
+
+    Raises:
+        ImageError: it is over the limit.
+    """
+    width, height = sides
+    needed = width * height * a_pixel
     if needed > max_bytes:
         raise ImageError(
             f"{name}: a photo may take {size_in_words(max_bytes)} of memory, this one claims "
-            f"{image.width:,} x {image.height:,} pixels, which take {size_in_words(needed)}; "
+            f"{width:,} x {height:,} pixels, which take {size_in_words(needed)}; "
             "crop it or make it smaller (in Python, max_bytes raises the limit)"
         )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from kernelgan_fast.errors import ImageError, is_out_of_memory
 from kernelgan_fast.images.decoding import decode, is_deep, tiff_tags
-from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_memory, check_size
+from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_memory, check_sides, check_size
 from kernelgan_fast.images.metadata import ORIENTATION, Metadata, metadata_of
 from kernelgan_fast.images.opening import open_photo
 from kernelgan_fast.images.photo import ALPHA_IGNORED, GREY_REPEATED, Photo, Pixels
@@ -105,7 +105,7 @@ def _reason(error: Exception) -> str:
 
 
 def _decode(stream: BinaryIO, name: str, max_bytes: int, metadata: bool) -> Picture:
-    decoder = _decoder(stream, name)
+    decoder = _decoder(stream, name, max_bytes)
 
     def reopen() -> ImageFile:
         stream.seek(0)
@@ -160,11 +160,11 @@ def _orientation(image: ImageFile) -> int | None:
     return found
 
 
-def _decoder(stream: BinaryIO, name: str) -> type[ImageFile]:
+def _decoder(stream: BinaryIO, name: str, max_bytes: int) -> type[ImageFile]:
     """Choose the decoder by the first bytes."""
-    from kernelgan_fast.images.decoders import decoder_for
+    from kernelgan_fast.images.decoders import WebP, decoder_for, webp_sides
 
-    head = stream.read(12)
+    head = stream.read(30)
     if not head:
         raise ImageError(f"{name}: the file is empty; copy or export it again")
     decoder = decoder_for(head)
@@ -172,6 +172,8 @@ def _decoder(stream: BinaryIO, name: str) -> type[ImageFile]:
         raise ImageError(
             f"{name}: not a PNG, JPEG, WebP, TIFF or BMP image; convert it to one of these"
         )
+    if decoder is WebP:  # takes memory for the whole photo as it is opened
+        check_sides(webp_sides(head), name, max_bytes)
     return decoder
 
 
