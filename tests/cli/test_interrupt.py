@@ -37,6 +37,12 @@ def command(*options: str) -> list[str]:
     return [sys.executable, "-c", PROGRAM, *estimate, *options]
 
 
+def handle_signals() -> None:
+    """Ignore no signal, though pytest may: SIGINT in the background, SIGHUP under nohup."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("number", "code", "word"),
     [
@@ -54,7 +60,7 @@ def test_a_stopped_run_resumes(tmp_path: Path, number: int, code: int, word: str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=handle_signals,
         env=environment(),
     )
     assert process.stdout is not None

@@ -38,10 +38,12 @@ COMMANDS: dict[Any, list[str]] = {
 
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
-    """Handlers of this process, which every test must leave as they were."""
-    before = [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)]
+    """The default handlers, also under nohup; every test must leave them as they were."""
+    numbers = (signal.SIGHUP, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
     yield
-    assert [signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)] == before
+    left = [signal.signal(*each) for each in zip(numbers, before, strict=True)]
+    assert left == [signal.SIG_DFL, signal.SIG_DFL]
 
 
 @pytest.mark.parametrize(

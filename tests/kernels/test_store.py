@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mat_cells import cells
 from scipy.io import loadmat, savemat
 
 from kernelgan_fast.errors import InputError, OutputError
@@ -139,12 +140,6 @@ def test_matlab_7_3_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "k.mat").write_bytes(header + bytes(512))
     with pytest.raises(InputError, match="save it with '-v7'"):
         load(tmp_path / "k.mat", scale=2)
-
-
-def cells(*arrays: Any) -> Any:
-    content = np.empty((1, len(arrays)), dtype=object)
-    content[0, :] = arrays
-    return content
 
 
 @pytest.mark.parametrize("layout", ["cells", "last axis", "first axis"])

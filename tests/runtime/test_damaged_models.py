@@ -16,6 +16,8 @@ from kernelgan_fast import upscale
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_sr
 from kernelgan_fast.runtime.card import PREFIX
+from kernelgan_fast.runtime.engine import Engine
+from kernelgan_fast.sr.tiling import enlarge_photo
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -128,8 +130,10 @@ def graph_of(
 
 
 def test_the_models_below_are_sound_but_for_one_thing(tmp_path: Path) -> None:
-    found = upscale(PHOTO, engine=graph_of(tmp_path / "m.onnx"), kernel=blur(2), tile=32)
+    path = graph_of(tmp_path / "m.onnx")
+    found = enlarge_photo(Engine(path).upscaler(blur(2), None, 0.0), PHOTO, tile=32)
     assert np.array_equal(found.pixels, PHOTO.repeat(2, 0).repeat(2, 1))
+    assert upscale(PHOTO, engine=path, kernel=blur(2), tile=32).pixels.shape == (80, 96, 3)
 
 
 @pytest.mark.parametrize(

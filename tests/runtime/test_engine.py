@@ -14,6 +14,7 @@ from kernelgan_fast import upscale
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_downscale, export_sr
 from kernelgan_fast.kernels import BlurKernel
+from kernelgan_fast.runs.upscaling import upscale_settings
 from kernelgan_fast.runtime.card import read_card
 from kernelgan_fast.runtime.engine import Engine, framed
 from kernelgan_fast.sr.tiling import as_tensor
@@ -75,6 +76,7 @@ def test_what_does_not_fit_the_model(models: Path) -> None:
         "enlarges 2 times, got scale 4": {"engine": takes, "scale": 4},
         "has its kernel and its noise built in": {"engine": baked, "kernel": blur(2)},
         "built in; leave both out": {"engine": baked, "noise": 2.0},
+        "its noise built in; leave both": {"engine": baked, "noise": "auto"},
         "down.onnx: the model is one to downscale": {"engine": models / "down.onnx"},
         "the kernel is for scale 4, got scale 2": {"engine": takes, "kernel": blur(4)},
     }.items():  # fmt: skip
@@ -82,6 +84,11 @@ def test_what_does_not_fit_the_model(models: Path) -> None:
             upscale(PHOTO, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the model is for scale 2, the kernel for 4"):
         Engine(takes).upscaler(blur(4), None, 0.0)
+
+
+def test_only_models_without_their_own_noise_measure_it(models: Path) -> None:
+    assert upscale_settings(engine=models / "takes.onnx").noise == "auto"
+    assert upscale_settings(engine=models / "baked.onnx").noise is None
 
 
 def test_kernels_are_framed() -> None:

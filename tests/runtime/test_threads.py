@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from kernelgan_fast.runtime.threads import session_threads, startable_threads
 
@@ -61,5 +62,5 @@ def test_a_session_opens_where_threads_cannot_be_started() -> None:
         "assert session.run(image=np.zeros((1, 3, 8, 8), np.float32)).shape == (1, 3, 16, 16)\n"
     )
     command = [sys.executable, "-c", code, str(MODEL)]
-    done = subprocess.run(command, timeout=120, capture_output=True, text=True)
+    done = subprocess.run(command, timeout=PATIENCE, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -40,7 +40,7 @@ _LUMA_SHARE = math.sqrt(0.299**2 + 0.587**2 + 0.114**2)
 _RGB_BY_LUMA = 1.25
 
 # A table is recognised in the pixels if the coefficients lie as near to multiples of its steps as
-# this part of what rounding leaves (docs/analysis.md). _ROUNDING is the standard deviation of
+# this part of what rounding leaves (docs/in_the_wild.md). _ROUNDING is the standard deviation of
 # luma when each channel is rounded to 8 bits.
 _RECOGNISED, _FEWEST_USES, _FEWEST_FREQUENCIES = 0.35, 8, 6
 _ROUNDING = math.sqrt((0.299**2 + 0.587**2 + 0.114**2) / 12)
@@ -60,7 +60,8 @@ class Compression:
         quality: of the IJG program whose table is nearest, 1 to 100.
         table: (8, 8) steps of the luma coefficients in grey levels.
         error: root mean square error of the RGB channels that it caused, in grey levels, as
-            predicted from the table and the coefficients.
+            predicted from the table and the coefficients of luma. Colour that 4:2:0 averages away
+            counts as in most photos; photos of colour noise lose more.
         from_file: True if the table was in the file, False if it was recognised in the pixels.
         offset: row and column, 0 to 7, at which the 8 x 8 grid begins.
     """
@@ -83,8 +84,9 @@ class Compression:
 
 def ijg_table(quality: int) -> Table:
     """Give the luma table of the IJG program for a quality of 1 to 100, (8, 8)."""
-    factor = 5000 / quality if quality < 50 else 200 - 2 * quality
-    return np.clip((_ANNEX_K * factor + 50) // 100, 1, 255).astype(np.int64)
+    factor = 5000 // quality if quality < 50 else 200 - 2 * quality
+    table: Table = np.clip((_ANNEX_K * factor + 50) // 100, 1, 255).astype(np.int64)
+    return table
 
 
 def nearest_quality(table: Table) -> int:

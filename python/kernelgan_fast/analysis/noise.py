@@ -72,7 +72,7 @@ def measure_noise(pixels: NDArray[np.generic]) -> Noise:
 
     Returns:
         The noise. Of 18 photos with white noise of 1 to 25 grey levels, half are within 5 % and
-        nine tenths within 20 % of the truth (docs/analysis.md).
+        nine tenths within 20 % of the truth (docs/in_the_wild.md).
     """
     planes = (levels(pixels[:, :, channel]) for channel in range(3))
     found = [_channel_noise(plane) for plane in planes]

@@ -17,7 +17,7 @@ _STRONG, _SHARP = 60.0, 0.8
 _CELL, _FEWEST_SHARP, _SHARP_SHARE = 16, 3, 0.12
 
 # Of an overlay: share of sharp pixels within it, beside it, and of the photo that it may cover.
-# 66 photos without an overlay do not meet all three (docs/analysis.md).
+# 66 photos without an overlay do not meet all three (docs/in_the_wild.md).
 _WITHIN, _BESIDE, _LARGEST, _SMALLEST = 0.25, 0.005, 0.3, 0.003
 
 

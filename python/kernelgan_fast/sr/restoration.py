@@ -14,7 +14,7 @@ from kernelgan_fast.analysis import PhotoAnalysis, stretched
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr.bicubic import Bicubic
 from kernelgan_fast.sr.guards import Consistent, Guarded
-from kernelgan_fast.sr.tiling import Enlarged, enlarge_photo
+from kernelgan_fast.sr.tiling import Checked, Enlarged, enlarge_photo
 from kernelgan_fast.sr.upscaler import Options, Upscaler
 
 # From the photo as the method gets it, (H, W, 3), to the method made ready for it.
@@ -59,6 +59,7 @@ def restore(
     else:
         method = prepare(content)
         if not isinstance(method, Bicubic):
+            method = Checked(method, source)  # before the guards, which rely on its result
             if exact and analysis.drawn and analysis.compression is None:
                 method = Consistent(method, kernel)
             method = Guarded(method, kernel, dark_background=analysis.night_sky)

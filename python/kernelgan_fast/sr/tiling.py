@@ -45,6 +45,40 @@ class Enlarged:
     notes: tuple[str, ...] = ()
 
 
+class Checked:
+    """A method whose results are checked; models and weights are other people's.
+
+    Args:
+        method: the method, ready.
+        source: name of the method, or of the file that it comes from, for errors.
+    """
+
+    def __init__(self, method: Upscaler, source: str) -> None:
+        self._method, self._source = method, source
+        self.scale, self.context, self.multiple = method.scale, method.context, method.multiple
+
+    def __call__(self, low: Tensor) -> Tensor:
+        """See `Upscaler`.
+
+        Raises:
+            InputError: the result has another shape than the scale demands, another type, or
+                values that are not finite.
+        """
+        high = self._method(low)
+        wanted = (1, 3, low.shape[-2] * self.scale, low.shape[-1] * self.scale)
+        if tuple(high.shape) != wanted or not high.is_floating_point():
+            raise InputError(
+                f"{self._source}: the enlarged photo must be {wanted} of floating-point numbers, "
+                f"got {tuple(high.shape)} of {high.dtype}; use another model or other weights"
+            )
+        if not bool(high.isfinite().all()):
+            raise InputError(
+                f"{self._source}: the enlarged photo must be finite, got NaN or infinity; use "
+                "another model, other weights or precision float32"
+            )
+        return high
+
+
 def enlarge_photo(
     upscaler: Upscaler,
     pixels: NDArray[Any],
@@ -75,13 +109,12 @@ def enlarge_photo(
     """
     if tile is not None and tile != 0 and tile < LEAST_TILE:
         raise InputError(f"a tile must be at least {LEAST_TILE} px, or 0 for none, got {tile}")
+    upscaler = Checked(upscaler, source)
     side = _automatic(upscaler, pixels.shape) if tile is None else tile
     asked = side
     while True:
         try:
-            enlarged = _in_tiles(
-                upscaler, pixels, side, device or torch.device("cpu"), progress, source
-            )
+            enlarged = _in_tiles(upscaler, pixels, side, device or torch.device("cpu"), progress)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not _out_of_memory(error):
                 raise
@@ -125,7 +158,6 @@ def _in_tiles(
     side: int,
     device: torch.device,
     progress: Callable[[int, int], None] | None,
-    source: str,
 ) -> NDArray[Any]:
     height, width = pixels.shape[:2]
     scale = upscaler.scale
@@ -136,7 +168,7 @@ def _in_tiles(
     total = len(rows) * len(columns)
     for done, (row, column) in enumerate(_pairs(rows, columns), 1):
         read = pixels[row.read_first : row.read_last, column.read_first : column.read_last]
-        high = _checked(upscaler(as_tensor(read).to(device)), read.shape, scale, source)[0]
+        high = upscaler(as_tensor(read).to(device))[0]
         top, left = (scale * (span.first - span.read_first) for span in (row, column))
         kept = high[
             :,
@@ -149,22 +181,6 @@ def _in_tiles(
         if progress is not None:
             progress(done, total)
     return out
-
-
-def _checked(high: Tensor, low: tuple[int, ...], scale: int, source: str) -> Tensor:
-    """Refuse a result that would become a wrong picture; models and weights are other people's."""
-    wanted = (1, 3, low[0] * scale, low[1] * scale)
-    if tuple(high.shape) != wanted or not high.is_floating_point():
-        raise InputError(
-            f"{source}: the enlarged photo must be {wanted} of floating-point numbers, got "
-            f"{tuple(high.shape)} of {high.dtype}; use another model or other weights"
-        )
-    if not bool(high.isfinite().all()):
-        raise InputError(
-            f"{source}: the enlarged photo must be finite, got NaN or infinity; use another model, "
-            "other weights or precision float32"
-        )
-    return high
 
 
 def _pairs(rows: list[Span], columns: list[Span]) -> Iterator[tuple[Span, Span]]:
