@@ -52,6 +52,7 @@ def test_a_record_holds_what_is_worth_knowing(folder: Path, record: dict[str, An
     assert len(record["losses"]["gan_g"][0]) == len(record["losses"]["iteration"])
     stages = {"read", "analysis", "spectrum", "prepare", "train", "finish"}
     assert set(record["timings"]) == stages
+    assert record["analysis"]["white"] == 1
     assert {"spread", "warnings", "similar_at", "versions", "device", "finished"} <= set(record)
 
 
