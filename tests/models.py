@@ -12,6 +12,7 @@ from kernelgan_fast.evaluation.blur_laws import draw
 from kernelgan_fast.kernels import BlurKernel, target_centre
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet
+from kernelgan_fast.sr.unfolding_network import Architecture, UnfoldingNetwork
 
 
 def write_weights(path: Path) -> Path:
@@ -20,6 +21,17 @@ def write_weights(path: Path) -> Path:
     network = UnfoldNet(Shape(stages=2, widths=(4, 6), blocks=1))
     torch.nn.init.normal_(network.prior.last.weight, std=0.01)
     torch.nn.init.normal_(network.control[-1].weight, std=0.3)
+    weights.save(network, path, {})
+    return path
+
+
+def write_unfolding_weights(path: Path) -> Path:
+    """Write a tiny unfolding network that was not trained, but all of whose parts do something."""
+    torch.manual_seed(0)
+    network = UnfoldingNetwork(Architecture(stages=2, width=8, coarse_width=6))
+    for convolution in network.write.values():
+        torch.nn.init.normal_(convolution.weight, std=0.02)
+    torch.nn.init.normal_(network.conditioning[-1].weight, std=0.3)
     weights.save(network, path, {})
     return path
 

@@ -1,5 +1,6 @@
 #include "core/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -171,25 +172,23 @@ int num_threads() { return state->threads; }
 int startable_threads(int wished) {
   std::mutex counted;  // held until the last thread has started, so that all exist at once
   std::vector<std::thread> threads;
-  const size_t asked = static_cast<size_t>(wished) + wished / 4;
-  bool all = true;
-  const auto exist = [&] {
-    // The C library reserves address space at the first allocation in a thread, and keeps it.
-    void* volatile memory = std::malloc(1);
-    std::free(memory);
-    const std::lock_guard<std::mutex> wait(counted);
-  };
   {
     const std::lock_guard<std::mutex> lock(counted);
     try {
-      threads.reserve(asked);
-      while (threads.size() < asked) threads.emplace_back(exist);
-    } catch (const std::exception&) {
-      all = false;
+      threads.reserve(2 * static_cast<size_t>(wished));
+      for (int i = 0; i < 2 * wished; ++i) {
+        threads.emplace_back([&counted] {
+          // The C library reserves address space for every thread that allocates.
+          void* volatile memory = std::malloc(1);
+          std::free(memory);
+          const std::lock_guard<std::mutex> wait(counted);
+        });
+      }
+    } catch (const std::exception&) {  // the system gives no more
     }
   }
   for (std::thread& thread : threads) thread.join();
-  return all ? wished : static_cast<int>(threads.size() / 2);
+  return std::min(wished, static_cast<int>(threads.size() / 2));
 }
 
 void parallel_for(int64_t count, const std::function<void(int64_t)>& task, Order order) {

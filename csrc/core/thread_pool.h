@@ -15,9 +15,8 @@ namespace kgf {
 void set_num_threads(int count);
 int num_threads();
 
-// How many of `wished` threads could be started now beside those that there are: all, where the system
-// gives a quarter more, or half of those that it gave, as for parallel_for. For libraries that cannot do
-// with fewer than they were told, and that take memory of their own before they start them.
+// How many of `wished` threads could be started now so that as many again could follow. For libraries
+// that cannot do with fewer threads than they were told.
 int startable_threads(int wished);
 
 // Where a thread begins in its share of the tasks. A pass that reads what an earlier one wrote goes

@@ -49,6 +49,14 @@ def test_the_grid_of_a_crop(quality: int, cut: tuple[int, int]) -> None:
     assert found.offset == tuple(-side % 8 for side in cut)
 
 
+@pytest.mark.parametrize("quality", [90, 50])
+def test_a_turned_photo(quality: int) -> None:
+    pixels = decoded(jpeg(photo(COLOSSEUM), quality)).swapaxes(0, 1)
+    found, _ = measure_compression(pixels)
+    assert found is not None and found.quality == pytest.approx(quality, abs=2)
+    assert np.array_equal(found.table, ijg_table(found.quality).T)
+
+
 def test_noise_beneath_weak_compression() -> None:
     _, noise = measure_compression(decoded(jpeg(with_noise(photo(), 10.0), 95)))
     assert noise is not None and noise.measured

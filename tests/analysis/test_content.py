@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from photos import COLOSSEUM, OSPREY, drawing, grey, photo, resized, stars, with_noise
+from photos import (
+    COLOSSEUM,
+    OSPREY,
+    decoded,
+    drawing,
+    grey,
+    jpeg,
+    photo,
+    resized,
+    stars,
+    with_noise,
+)
 from PIL import Image
 
 from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo, effective_white
@@ -38,6 +49,25 @@ def test_frames(name: str, value: int, bars: tuple[int, int, int, int]) -> None:
     pixels = np.pad(inside, ((top, bottom), (left, right), (0, 0)), constant_values=value)
     assert analysis_of(pixels).frame == bars
     assert analysis_of(pixels / np.float32(255)).frame == bars
+
+
+@PHOTOS
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("quality", [95, 75, 30])
+def test_frames_of_compressed_pictures(name: str, value: int, quality: int) -> None:
+    """As of video: compression spreads the content's edge into the bars."""
+    bars = ((18, 20), (0, 0), (0, 0))
+    pixels = decoded(jpeg(np.pad(photo(name), bars, constant_values=value), quality))
+    assert analysis_of(pixels).frame == (18, 20, 0, 0)
+    turned = np.ascontiguousarray(pixels.swapaxes(0, 1))
+    assert analysis_of(turned).frame == (0, 0, 18, 20)
+
+
+def test_compression_alone_makes_no_frame() -> None:
+    for quality in (95, 75, 30):
+        assert not any(analysis_of(decoded(jpeg(photo(), quality))).frame)
+        dark = np.pad(photo() // 8, ((30, 30), (0, 0), (0, 0)), mode="linear_ramp")
+        assert not any(analysis_of(decoded(jpeg(dark, quality))).frame)
 
 
 def test_a_photo_that_fades_has_no_frame() -> None:

@@ -62,9 +62,9 @@ void a_refused_thread_is_not_asked_for_again() {
 void threads_are_counted_before_they_are_needed() {
   start_anew(1, unlimited);
   const int before = running_threads;
-  for (int given : {0, 1, 5, 8, 9, 10, 100}) {
+  for (int given : {0, 1, 5, 15, 16, 100}) {
     most_threads = before + given;
-    EXPECT(startable_threads(8) == (given >= 10 ? 8 : given / 2));
+    EXPECT(startable_threads(8) == (given >= 16 ? 8 : given / 2));
     EXPECT(startable_threads(0) == 0 && running_threads == before);
   }
 }

@@ -59,7 +59,9 @@ def test_the_usual_limit(tmp_path: Path, side: int, bits: int, colour_type: int)
 
 
 @pytest.mark.parametrize(
-    ("lossless", "alpha"), [(False, False), (True, False), (False, True)], ids=["VP8", "VP8L", "VP8X"]
+    ("lossless", "alpha"),
+    [(False, False), (True, False), (False, True)],
+    ids=["VP8", "VP8L", "VP8X"],
 )
 def test_webp_sides_are_limited_before_the_decoder_takes_memory(
     tmp_path: Path, lossless: bool, alpha: bool, monkeypatch: pytest.MonkeyPatch
@@ -69,7 +71,9 @@ def test_webp_sides_are_limited_before_the_decoder_takes_memory(
     Image.fromarray(pixels).save(path, lossless=lossless)
     assert read_image(path).pixels.shape == (20, 24, 3)
     monkeypatch.setattr("PIL._webp.WebPAnimDecoder", None)
-    with pytest.raises(ImageError, match=r"a\.webp: .* claims 24 x 20 pixels, which take 5,760 bytes"):
+    with pytest.raises(
+        ImageError, match=r"a\.webp: .* claims 24 x 20 pixels, which take 5,760 bytes"
+    ):
         read_image(path, max_bytes=5_759)
 
 

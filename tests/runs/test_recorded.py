@@ -229,6 +229,8 @@ def test_a_record_of_another_program(photos: Path, tmp_path: Path) -> None:
         lambda photos: photos["b"]["copy"].pop("warnings"),
         lambda photos: photos["b"]["copy"].update(steps="three"),
         lambda photos: photos["b"]["copy"].update(other=float("inf")),
+        lambda photos: photos["b"]["copy"].update(expected_error="0.1"),
+        lambda photos: photos["b"]["copy"].update(expected_error=10**400),
     ],
 )
 @pytest.mark.parametrize("resume", [False, True])

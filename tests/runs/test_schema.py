@@ -28,6 +28,11 @@ HUGE = json.loads("1" + "0" * 400)
         (schema.list_of(schema.whole, 2), [[1, 2]], [[1], [1, 2, 3], [1, None]]),
         (schema.values_of(schema.number), [{}, {"a": 1}], [[], {"a": "1"}]),
         (schema.fields({"a": schema.text}), [{"a": "", "b": 1}], [{}, {"a": 1}, [], "a"]),
+        (
+            schema.fields({}, {"a": schema.text}),
+            [{}, {"a": "", "b": 1}],
+            [{"a": 1}, [], None],
+        ),
         (schema.SIZE, [[3, 4]], [[3, "4"], [3], [-3, 4]]),
         (schema.writable, [{"a": [1, None]}], [[float("inf")], {"a": {"b": float("nan")}}]),
     ],

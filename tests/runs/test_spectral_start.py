@@ -92,4 +92,4 @@ def test_a_kernel_not_to_rely_on_is_told() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (96, 104, 3)).astype(np.uint8)
     result = result_of(noise, method="spectral")
     assert result.expected_error > 0.25
-    assert any("is to be expected" in warning for warning in result.diagnostics.warnings)
+    assert any("expected kernel error" in warning for warning in result.diagnostics.warnings)

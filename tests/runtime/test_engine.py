@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import blur, write_weights
+import torch
+from models import blur, write_unfolding_weights, write_weights
 from quick import pixels
 
 from kernelgan_fast import upscale
@@ -16,6 +17,9 @@ from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.runs.upscaling import upscale_settings
 from kernelgan_fast.runtime.card import read_card
 from kernelgan_fast.runtime.engine import Engine, framed
+from kernelgan_fast.sr.tiling import as_tensor
+from kernelgan_fast.sr.unfold import Unfold
+from kernelgan_fast.sr.upscaler import Options
 
 pytest.importorskip("onnxruntime")
 PHOTO = pixels(90, 101)
@@ -46,6 +50,20 @@ def test_it_does_what_the_method_does(models: Path, tile: int) -> None:
     for result in (baked, takes):
         difference = np.abs(result.pixels.astype(int) - expected.pixels)
         assert result.pixels.shape == (180, 202, 3) and difference.max() <= 1
+
+
+def test_a_model_that_takes_the_compression(tmp_path: Path) -> None:
+    weights = write_unfolding_weights(tmp_path / "tiny.safetensors")
+    export_sr(tmp_path / "m.onnx", size=13, weights_file=weights)
+    low = as_tensor(pixels(30, 33))
+    engine = Engine(tmp_path / "m.onnx")
+    plain = engine.upscaler(blur(2), 3.0, 0.1)(low)
+    compressed = engine.upscaler(blur(2), 3.0, 0.1, compression=0.5)(low)
+    expected = Unfold(
+        blur(2), Options(noise=3.0, kernel_error=0.1, compression=0.5, weights=weights)
+    )(low)
+    assert torch.allclose(compressed, expected, atol=1e-5)
+    assert not torch.allclose(compressed, plain, atol=1e-3)
 
 
 def test_what_does_not_fit_the_model(models: Path) -> None:

@@ -29,7 +29,7 @@ def limit(monkeypatch: pytest.MonkeyPatch, given: int) -> None:
     monkeypatch.setattr(threading.Thread, "start", limited)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(0, 0), (1, 0), (5, 2), (7, 3), (9, 4), (10, 8), (20, 8)])
+@pytest.mark.parametrize(("given", "wanted"), [(0, 0), (1, 0), (5, 2), (15, 7), (16, 8), (40, 8)])
 def test_half_of_what_is_given_is_counted(
     given: int, wanted: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

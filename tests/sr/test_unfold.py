@@ -92,7 +92,7 @@ def test_weights_that_cannot_be_used(tmp_path: Path, stored: Path) -> None:
 
     foreign = tmp_path / "foreign.safetensors"
     save_file({"a": torch.zeros(1)}, foreign)
-    with pytest.raises(InputError, match="the format must be 'kernelgan-fast unfold 1', got None"):
+    with pytest.raises(InputError, match="the format must be 'kernelgan-fast unfold 2', got None"):
         weights.load(foreign)
 
 
@@ -100,7 +100,7 @@ def rewritten(stored: Path, **changes: object) -> Path:
     """The same tensors with other metadata; a change to None removes an entry."""
     from safetensors.torch import load_file, save_file
 
-    about = {"format": weights.FORMAT, "shape": TINY.as_dict(), "about": {}} | changes
+    about = {"format": weights.FIRST_FORMAT, "shape": TINY.as_dict(), "about": {}} | changes
     text = json.dumps({key: value for key, value in about.items() if value is not None})
     path = stored.with_name("other.safetensors")
     save_file(load_file(stored), path, {"kernelgan-fast": text})
@@ -151,7 +151,7 @@ def test_weights_must_be_finite(stored: Path, value: float) -> None:
 
     tensors = load_file(stored)
     tensors["prior.first.weight"][0, 0, 0, 0] = value
-    text = json.dumps({"format": weights.FORMAT, "shape": TINY.as_dict(), "about": {}})
+    text = json.dumps({"format": weights.FIRST_FORMAT, "shape": TINY.as_dict(), "about": {}})
     save_file(tensors, stored, {"kernelgan-fast": text})
     with pytest.raises(InputError, match="must be finite"):
         weights.load(stored)

@@ -115,9 +115,10 @@ def measure_compression(
     for offset in dict.fromkeys([(0, 0), _grid(plane)]):
         blocks = tiled(plane, *offset)
         tables = [ijg_table(quality) for quality in _QUALITIES]
+        tables += [table.T for table in tables]  # photos may have been turned
         if quantisation is not None:
             given = np.maximum(np.array(quantisation, dtype=np.int64), 1)  # files may hold zeros
-            tables = [given, given.T]  # a photo that was turned upright
+            tables = [given, given.T]
         table = _recognise(transform(_spread(blocks, _SAMPLED_BLOCKS)), tables)
         if table is not None:
             break
@@ -139,8 +140,8 @@ def measure_compression(
 
 
 def _spread(blocks: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Take every nth block, so that at least `most` and less than twice as many remain."""
-    return blocks[:: max(len(blocks) // most, 1)]
+    """Take every nth block, so that at most `most` remain."""
+    return blocks[:: -(-len(blocks) // most)]
 
 
 def _grid(plane: NDArray[np.float32]) -> tuple[int, int]:

@@ -15,6 +15,10 @@ Levels = NDArray[np.float32]
 _FRAME_SPREAD, _LARGEST_FRAME = 2.0, 0.45
 _LEAST_FRAME = 2
 
+# Compression spreads an edge over the blocks that hold it, of 16 rows where colour is halved. The
+# content differs from the bar by more than this many times what is spread.
+_RINGING_ROWS, _EDGE_RATIO = 16, 5.0
+
 # Share of pixels that equal both earlier neighbours: photos reach 0.24, drawings begin at 0.5.
 # The smallest number of colours in a photo of at least 64 x 64 px is above 2000 (200 if grey).
 _DRAWN_FLAT = 0.35
@@ -52,21 +56,23 @@ class Frame(NamedTuple):
 NO_FRAME = Frame()
 
 
-def find_frame(pixels: NDArray[np.generic]) -> Frame:
+def find_frame(pixels: NDArray[np.generic], *, compressed: bool = False) -> Frame:
     """Find letterbox bars, margins and frames of one colour.
 
     Args:
         pixels: (H, W, 3), uint8, or floating point in [0, 1].
+        compressed: whether JPEG compression was found, which spreads the content's edge over the
+            last blocks of a bar.
 
     Returns:
         The frame; each part is 0 or at least 2 px wide and covers at most 45 % of the side.
     """
-    top, bottom = _bars(pixels)
-    left, right = _bars(pixels.swapaxes(0, 1))
+    top, bottom = _bars(pixels, compressed)
+    left, right = _bars(pixels.swapaxes(0, 1), compressed)
     return Frame(top, bottom, left, right)
 
 
-def _bars(pixels: NDArray[np.generic]) -> tuple[int, int]:
+def _bars(pixels: NDArray[np.generic], compressed: bool) -> tuple[int, int]:
     found = []
     most = int(len(pixels) * _LARGEST_FRAME)
     for rows in (pixels, pixels[::-1]):
@@ -80,8 +86,28 @@ def _bars(pixels: NDArray[np.generic]) -> tuple[int, int]:
             count += 1
         # A photo that fades into one colour has no frame: the border is where it fades.
         sharp = count < most and difference > 2 * _FRAME_SPREAD
-        found.append(count if count >= _LEAST_FRAME and sharp else 0)
+        clean = count if count >= _LEAST_FRAME and sharp else 0
+        if compressed and count >= _LEAST_FRAME:
+            ringing = rows[count : min(count + _RINGING_ROWS + 1, most)]
+            found.append(_edge(np.abs(levels(ringing) - colour).mean(axis=(1, 2)), count) or clean)
+        else:
+            found.append(clean)
     return found[0], found[1]
+
+
+def _edge(differences: NDArray[np.float32], count: int) -> int:
+    """Give the row at which the content begins behind rows of ringing; 0 if there is no edge.
+
+    Args:
+        differences: mean difference from the bar of the rows behind its clean part.
+        count: rows of the clean part.
+    """
+    largest = 1.0
+    for row, difference in enumerate(differences):
+        if difference > _EDGE_RATIO * largest:
+            return count + row
+        largest = max(largest, float(difference))
+    return 0
 
 
 def flat_share(values: Levels) -> float:

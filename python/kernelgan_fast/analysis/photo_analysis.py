@@ -135,16 +135,16 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
     """
     white = effective_white(photo.pixels)
     pixels = stretched(photo.pixels, white)
-    frame = content.find_frame(pixels)
+    # The grid of blocks begins at the corner of the file, not of what a frame surrounds.
+    compression, noise = measure_compression(pixels, photo.quantisation)
+    frame = content.find_frame(pixels, compressed=compression is not None)
     inside = frame.inside(pixels)
     if min(inside.shape[:2]) < _LEAST_SIDE:
         return PhotoAnalysis(Noise((0.0, 0.0, 0.0), 0.0, 0.0, measured=False), white=white)
     judged = levels(_middle(inside))
     neutral, drawn = content.is_neutral(judged), content.is_drawn(judged)
-    compression, noise = None, None
-    if photo.quantisation is not None or not drawn:
-        # The grid of blocks begins at the corner of the file, not of what a frame surrounds.
-        compression, noise = measure_compression(pixels, photo.quantisation)
+    if drawn and photo.quantisation is None:
+        compression = None  # a drawing's flat areas and lines look like anything
     if noise is None:
         noise = measure_noise(inside)
     if drawn:

@@ -48,12 +48,12 @@ def told_by_inputs(
     tau = graph.op("Sub", graph.slice(controls, 1, 0, stages), graph.constant([[1.0]]))
     tau = graph.op("Exp", graph.op("Mul", span, graph.op("Sigmoid", tau)))
     tau = graph.op("Mul", graph.constant([[LEAST]]), tau)
-    power = _power(graph, kernel, size, scale)
+    spectrum = power(graph, kernel, size, scale)
     blocked = correlation(TAPS, 1, multiple)
     told = Told([], [])
     for stage in range(stages):
         one = graph.slice(tau, 1, stage, stage + 1)
-        taps = _inverse(graph, graph.op("Add", power, one))
+        taps = inverse(graph, graph.op("Add", spectrum, one))
         told.filters.append((gathered(graph, taps, blocked.index), blocked))
         level = graph.slice(controls, 1, stages + stage, stages + stage + 1)
         told.levels.append(graph.op("Reshape", level, graph.numbers(1, 1, 1, 1)))
@@ -77,7 +77,7 @@ def _controls(graph: Graph, network: UnfoldNet, scale: int) -> str:
     return told
 
 
-def _power(graph: Graph, kernel: str, size: int, scale: int) -> str:
+def power(graph: Graph, kernel: str, size: int, scale: int) -> str:
     """See `ForwardModel.power`; a Fourier transform of so few taps is a matrix product."""
     full = GRID * scale
     cosine, sine = _waves(np.arange(full), np.arange(size), full)
@@ -94,7 +94,7 @@ def _power(graph: Graph, kernel: str, size: int, scale: int) -> str:
     return graph.op("ReduceMean", aliases, graph.numbers(0, 2), keepdims=0)
 
 
-def _inverse(graph: Graph, spectrum: str) -> str:
+def inverse(graph: Graph, spectrum: str) -> str:
     """See `ForwardModel.inverse_filter`: (TAPS, TAPS)."""
     places = np.arange(TAPS) - TAPS // 2
     cosine, sine = (part / GRID for part in _waves(places, np.arange(GRID), GRID))

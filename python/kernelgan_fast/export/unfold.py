@@ -71,9 +71,9 @@ def unfold_model(
         down, up = (placed(kernel.array, each.index) for each in (blocked, blocked.adjoint))
         weights = _Weights(graph.constant(down), graph.constant(up))
 
-    wide = _framed(graph, image, multiple)
+    wide = framed(graph, image, multiple)
     low = _cut(graph, graph.planes(wide), multiple)
-    estimate = _bicubic(graph, graph.planes(wide), scale)
+    estimate = _joined(graph, bicubic_phases(graph, graph.planes(wide), scale), scale)
     for filter_, level in zip(told.filters, told.levels, strict=True):
         obeying = _data_step(graph, estimate, low, weights, filter_, blocked, multiple * scale)
         kind = HALF if precision == "float16" else FLOAT
@@ -116,7 +116,7 @@ def _told(
     )
 
 
-def _framed(graph: Graph, image: str, multiple: int) -> str:
+def framed(graph: Graph, image: str, multiple: int) -> str:
     """Mirror the photo at its border, so that its sides become multiples."""
     for axis in (2, 3):
         length = graph.length(image, axis)
@@ -155,8 +155,12 @@ def _data_step(
     return graph.op("Add", estimate, _joined(graph, spread, block))
 
 
-def _bicubic(graph: Graph, planes: str, scale: int) -> str:
-    """Enlarge as the network does, by a convolution that is read off an enlarged single pixel."""
+def bicubic_phases(graph: Graph, planes: str, scale: int) -> str:
+    """Enlarge as the network does, by a convolution that is read off an enlarged single pixel.
+
+    Returns:
+        The HR pixels in blocks of scale x scale, as channels.
+    """
     size = 7
     pixel = torch.zeros(1, 1, size, size)
     pixel[..., size // 2, size // 2] = 1
@@ -165,5 +169,4 @@ def _bicubic(graph: Graph, planes: str, scale: int) -> str:
     by_phase = answer.reshape(size, scale, size, scale).transpose(1, 3, 0, 2)[..., ::-1, ::-1]
     weight = np.ascontiguousarray(by_phase.reshape(scale * scale, 1, size, size)[..., 1:-1, 1:-1])
     padded = edge_padded(graph, planes, 2)
-    phases = graph.convolution(padded, graph.constant(weight), size - 2, 0, 0)
-    return _joined(graph, phases, scale)
+    return graph.convolution(padded, graph.constant(weight), size - 2, 0, 0)

@@ -283,7 +283,8 @@ class RecordedRun(ABC):
                 "files": schema.list_of(schema.file_name),
                 "warnings": schema.list_of(schema.text),
                 **self.facts,
-            }
+            },
+            {"expected_error": schema.optional(schema.number)},
         )
         made: dict[str, dict[str, Any]] = {}
         damaged = []

@@ -72,12 +72,20 @@ def values_of(check: Check) -> Check:
     return lambda value: isinstance(value, dict) and all(map(check, value.values()))
 
 
-def fields(checks: Mapping[str, Check]) -> Check:
-    """An object that has these fields, each of which passes its check."""
+def fields(checks: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """An object that has these fields, each of which passes its check.
+
+    Args:
+        checks: of fields that must be there.
+        optional: of fields that may be missing.
+    """
+    may_miss = optional or {}
 
     def passes(value: object) -> bool:
-        return isinstance(value, dict) and all(
-            name in value and check(value[name]) for name, check in checks.items()
+        return (
+            isinstance(value, dict)
+            and all(name in value and check(value[name]) for name, check in checks.items())
+            and all(check(value[name]) for name, check in may_miss.items() if name in value)
         )
 
     return passes

@@ -263,6 +263,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         "applied": schema.text,
         "kernel": schema.KERNEL_FACTS,
         "analysis": schema.mapping,
+        "measured": schema.text,
         "tile": schema.whole,
         "size_before": schema.SIZE,
         "size": schema.SIZE,

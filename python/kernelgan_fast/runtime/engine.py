@@ -45,13 +45,18 @@ class Engine:
         self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def upscaler(
-        self, kernel: BlurKernel, noise: float | None, kernel_error: float
+        self,
+        kernel: BlurKernel,
+        noise: float | None,
+        kernel_error: float,
+        compression: float = 0.0,
     ) -> EngineUpscaler:
         """Make it ready for one kernel.
 
         Args:
             kernel: ignored where the model has its own.
             noise, kernel_error: as in `Options`; ignored where the model has its own.
+            compression: as in `Options`; ignored also where the model does not take it.
 
         Raises:
             InputError: the kernel is for another scale, or does not fit into the model's.
@@ -68,6 +73,8 @@ class Engine:
             "noise": np.array([noise or 0.0], np.float32),
             "kernel_error": np.array([kernel_error], np.float32),
         }
+        if "compression" in self._session.inputs:
+            told["compression"] = np.array([compression], np.float32)
         return EngineUpscaler(self, told)
 
     def bind(self, told: Mapping[str, NDArray[np.float32]]) -> Bound:
@@ -106,6 +113,8 @@ def _check_inputs_and_outputs(session: Session, card: Card, name: str) -> None:
     if card.kernel is None:
         size = (card.kernel_size,)
         wanted |= {"kernel": (size, size), "noise": ((1,),), "kernel_error": ((1,),)}
+        if "compression" in session.inputs:  # models of newer weights take it
+            wanted["compression"] = ((1,),)
     if set(session.inputs) != set(wanted):
         raise InputError(
             f"{name}: the model must take {', '.join(wanted)}, got "

@@ -7,20 +7,18 @@ import threading
 
 
 def startable_threads(wished: int) -> int:
-    """Count the threads that could be started now beside those that there are.
+    """Count the threads that could be started now so that as many again could follow.
 
     Args:
         wished: how many are wanted, at least 0.
 
     Returns:
-        ``wished`` where the system gives a quarter more, or half of those that it gave: other
-        libraries need threads too, and ONNX Runtime takes memory before it starts its own.
+        ``wished`` or less.
     """
-    asked = wished + wished // 4
     gate = threading.Event()
     started: list[threading.Thread] = []
     try:
-        for _ in range(asked):
+        for _ in range(2 * wished):
             thread = threading.Thread(target=gate.wait, daemon=True)
             thread.start()
             started.append(thread)
@@ -30,7 +28,7 @@ def startable_threads(wished: int) -> int:
         gate.set()
         for thread in started:
             thread.join()
-    return wished if len(started) == asked else len(started) // 2
+    return min(wished, len(started) // 2)
 
 
 def session_threads(wished: int | None) -> int:

@@ -57,20 +57,26 @@ class ForwardModel:
     def down(self, high: Tensor) -> Tensor:
         """H: (B, 1, sH, sW) to (B, 1, H, W); beyond the border the last pixels are repeated."""
         margin = self.reach * self.scale
-        padded = functional.pad(high, (margin,) * 4, mode="replicate")
-        if _native_serves(padded):
+        return self.down_framed(functional.pad(high, (margin,) * 4, mode="replicate"))
+
+    def down_framed(self, framed: Tensor) -> Tensor:
+        """H of planes that already extend by `reach` LR px beyond each border."""
+        if _native_serves(framed):
             from kernelgan_fast.ops import native
 
             inner = slice(self.reach, -self.reach or None)
-            small: Tensor = native.downscale(padded, self.kernel[None], self.scale)
+            small: Tensor = native.downscale(framed, self.kernel[None], self.scale)
             inside: Tensor = small[..., inner, inner]
             return inside
-        return _correlate(functional.pixel_unshuffle(padded, self.scale), self._phases, 0)
+        return _correlate(functional.pixel_unshuffle(framed, self.scale), self._phases, 0)
 
     def adjoint(self, low: Tensor) -> Tensor:
         """Hᵀ: (B, 1, H, W) to (B, 1, sH, sW); nothing lies beyond the border."""
-        spread = _correlate(low, _turned(self._phases), self.reach)
-        return functional.pixel_shuffle(spread, self.scale)
+        return functional.pixel_shuffle(self.folded_adjoint(low), self.scale)
+
+    def folded_adjoint(self, low: Tensor) -> Tensor:
+        """Hᵀ with the s x s phases as channels: (B, 1, H, W) to (B, s², H, W)."""
+        return _correlate(low, _turned(self._phases), self.reach)
 
     def inverse_filter(self, tau: Tensor) -> Tensor:
         """The LR filter (H Hᵀ + tau)⁻¹, as the data step wants it.

@@ -1,62 +1,114 @@
-"""Super-resolution by the unfolding network: the weights that the package carries, or yours."""
+"""Super-resolution by the unfolding network, with the weights of the package or others."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.border import extend
-from kernelgan_fast.sr.forward_model import ForwardModel
+from kernelgan_fast.sr.forward_model import ForwardModel, convolve
+from kernelgan_fast.sr.precision import precision_of
+from kernelgan_fast.sr.unfold_net import UnfoldNet
+from kernelgan_fast.sr.unfolding_network import FOLD, Conditions, DataStep, UnfoldingNetwork
 from kernelgan_fast.sr.upscaler import ROUNDING, Options
 
-# LR px mirrored at the photo's border: the data steps take the plane for endless.
+# LR px mirrored at the border of the photo: the data steps assume an endless plane.
 MARGIN = 8
 
 # Beyond it a tile's pixels change by less than 8 bits can show, see docs/upscaling.md.
 CONTEXT = 48
 
-# Noise that rounding to 8 bits leaves, in grey levels.
-
 
 class Unfold:
-    """Data steps that obey the LR photo, in turn with a learned prior; see `UnfoldNet`.
+    """Data steps that fit the LR photo, alternating with a learned prior.
 
     Args:
-        kernel: of the data steps.
-        options: `noise` and `kernel_error`, which the network is told; `weights`; `precision`.
+        kernel: Of the data steps.
+        options: `noise`, `kernel_error` and `compression`, which the network is given; `weights`;
+            `precision`.
 
     Raises:
-        InputError: the weights cannot be used.
+        InputError: The weights cannot be used, or not at the scale of the kernel.
     """
 
     def __init__(self, kernel: BlurKernel, options: Options) -> None:
         self.scale = kernel.scale
         self._network, _ = weights.load(options.weights)
-        multiple = self._network.prior.multiple
-        self.multiple = max(multiple // self.scale, 1)
+        self.multiple = _multiple(self._network, self.scale)
         self.context = CONTEXT
+        self._options = options
         self._model = ForwardModel.of(kernel)
+        self._device = torch.device("cpu")
+        self._prepare(self._device)
+
+    def _prepare(self, device: torch.device) -> None:
+        """Move everything that depends on kernel and options alone to a device."""
+        options, network = self._options, self._network.to(device)
+        self._device, self._model = device, self._model.to(device)
+        self._precision = precision_of(options.precision, device)
         noise = max(options.noise or 0.0, ROUNDING) / 255
-        self._filters, self._levels = self._network.filters(
-            self._model, noise, options.kernel_error
-        )
-        self._precision: torch.dtype = getattr(torch, options.precision)
+        with torch.inference_mode():
+            if isinstance(network, UnfoldNet):
+                self._filters, self._biases = network.filters(
+                    self._model, noise, options.kernel_error
+                )
+                return
+            facts = (noise, options.kernel_error, options.compression)
+            given = Conditions(*(torch.tensor([fact], device=device) for fact in facts))
+            taus, self._biases = network.conditions(given, self.scale)
+            self._filters = [self._model.inverse_filter(tau) for tau in taus[0]]
+            network.prior_to(self._precision)
 
     def __call__(self, low: Tensor) -> Tensor:
         """See `Upscaler`."""
-        device = low.device
-        self._network.to(device)
+        if low.device != self._device:
+            self._prepare(low.device)
         height, width = low.shape[-2:]
         below, right = (-(side + 2 * MARGIN) % self.multiple for side in (height, width))
         wide = extend(low, MARGIN, MARGIN + below, MARGIN, MARGIN + right)
-        filters = [taps.to(device) for taps in self._filters]
         with torch.inference_mode():
-            stages = self._network(
-                wide, self._model.to(device), filters, self._levels.to(device), self._precision
-            )
+            if isinstance(self._network, UnfoldNet):
+                stages = self._network(
+                    wide, self._model, self._filters, self._biases, self._precision
+                )
+            else:
+                stages = self._network(
+                    wide, self.scale, self._data_step(wide), self._biases, self._precision
+                )
         first = MARGIN * self.scale
         rows, columns = (slice(first, first + side * self.scale) for side in (height, width))
         result: Tensor = stages[-1][..., rows, columns].clone()
         return result
+
+    def _data_step(self, low: Tensor) -> DataStep:
+        """Corrections by convolution; beyond the border the outermost blocks are repeated."""
+        model, fold = self._model, FOLD[self.scale]
+        batch = len(low)
+        planes = low.reshape(3 * batch, 1, *low.shape[-2:])
+        margin = -(-model.reach * self.scale // fold)  # blocks
+        surplus = margin * fold - model.reach * self.scale  # HR px
+        inner = slice(surplus, -surplus or None)
+
+        def correction(estimate: Tensor, stage: int) -> Tensor:
+            framed = functional.pad(estimate, (margin,) * 4, mode="replicate")
+            high = functional.pixel_shuffle(framed, fold)[..., inner, inner].flatten(0, 1)
+            missing = planes - model.down_framed(high[:, None].contiguous())
+            folded = model.folded_adjoint(convolve(missing, self._filters[stage]))
+            folded = folded.reshape(batch, -1, *folded.shape[-2:])
+            return functional.pixel_unshuffle(folded, fold // self.scale)
+
+        return correction
+
+
+def _multiple(network: UnfoldNet | UnfoldingNetwork, scale: int) -> int:
+    """LR px whose multiples the sides of a tile must be."""
+    if isinstance(network, UnfoldingNetwork):
+        return network.multiple * FOLD[scale] // scale
+    if scale not in (2, 4):
+        raise InputError(f"these weights are for scales 2 and 4, got {scale}; use newer weights")
+    multiple: int = network.prior.multiple
+    return max(multiple // scale, 1)

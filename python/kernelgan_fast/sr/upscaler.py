@@ -39,15 +39,18 @@ class Options:
             rounding alone.
         kernel_error: relative L2 error that the kernel may have, such as
             `Estimate.expected_error`; 0 for a kernel that is known.
+        compression: strength of the photo's JPEG compression, see
+            `compression.compression_level`; 0 for a photo that was never compressed.
         iterations: of an iterative or a training method; None for its own number.
         seed: of what is drawn.
         weights: a file of weights; None for the method's own.
-        precision: "float32", "bfloat16" or "float16", of networks.
+        precision: "float32", "bfloat16", "float16" or "auto", of networks; see `precision`.
         progress: called with the part that is done, 0 to 1; may raise to stop.
     """
 
     noise: float | None = None
     kernel_error: float = 0.0
+    compression: float = 0.0
     iterations: int | None = None
     seed: int = 0
     weights: Path | None = None

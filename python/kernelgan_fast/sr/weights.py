@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import Tensor, nn
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import atomic_write
-from kernelgan_fast.sr.prior import Prior
 from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet
+from kernelgan_fast.sr.unfolding_network import Architecture, UnfoldingNetwork
 
-FORMAT = "kernelgan-fast unfold 1"
+FORMAT = "kernelgan-fast unfold 2"
+
+# The network of two stages that version 0.1.0 was trained with.
+FIRST_FORMAT = "kernelgan-fast unfold 1"
 
 # All metadata is one entry, since safetensors writes several in no order of its own.
 _ENTRY = "kernelgan-fast"
@@ -33,22 +37,34 @@ def shipped() -> Path:
     return Path(str(files("kernelgan_fast.sr") / "unfold.safetensors"))
 
 
-def save(network: UnfoldNet, path: str | os.PathLike[str], about: Mapping[str, object]) -> None:
+def save(
+    network: UnfoldNet | UnfoldingNetwork,
+    path: str | os.PathLike[str],
+    about: Mapping[str, object],
+) -> None:
     """Write a network.
 
     Args:
-        network: what to write; its weights as float32.
-        path: the file; an old one is replaced.
-        about: how it was trained, ready for JSON.
+        network: Network to write. Its weights are stored as float16, those of the first network
+            as float32.
+        path: File; an old one is replaced.
+        about: How it was trained, ready for JSON.
 
     Raises:
-        OutputError: it could not be written; an old file is untouched.
+        OutputError: The file could not be written; an old file is untouched.
     """
     from safetensors.torch import save as to_bytes
 
-    metadata = {"format": FORMAT, "shape": network.shape.as_dict(), "about": dict(about)}
+    if isinstance(network, UnfoldingNetwork):
+        dtype = torch.float16
+        metadata: dict[str, Any] = {"format": FORMAT}
+        metadata["architecture"] = network.architecture.as_dict()
+    else:
+        dtype = torch.float32
+        metadata = {"format": FIRST_FORMAT, "shape": network.shape.as_dict()}
+    metadata["about"] = dict(about)
     weights = {
-        name: weight.detach().float().cpu().contiguous()
+        name: weight.detach().to("cpu", dtype).contiguous()
         for name, weight in network.state_dict().items()
     }
     content = to_bytes(weights, {_ENTRY: json.dumps(metadata)})
@@ -59,7 +75,9 @@ def save(network: UnfoldNet, path: str | os.PathLike[str], about: Mapping[str, o
     atomic_write(path, write)
 
 
-def load(path: str | os.PathLike[str] | None = None) -> tuple[UnfoldNet, dict[str, object]]:
+def load(
+    path: str | os.PathLike[str] | None = None,
+) -> tuple[UnfoldNet | UnfoldingNetwork, dict[str, object]]:
     """Read a network, ready to run, and how it was trained.
 
     Args:
@@ -81,19 +99,10 @@ def load(path: str | os.PathLike[str] | None = None) -> tuple[UnfoldNet, dict[st
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError) as error:
         raise InputError(f"{file}: not a readable safetensors file ({error})") from error
     metadata = _metadata(entries.get(_ENTRY, "{}"))
-    if metadata.get("format") != FORMAT:
-        raise InputError(
-            f"{file}: the format must be '{FORMAT}', got {reprlib.repr(metadata.get('format'))}; "
-            "give weights that this program trained"
-        )
-    try:
-        shape = _shape(metadata.get("shape"))
-    except ValueError as error:
-        raise InputError(
-            f"{file}: the shape of its network is damaged ({error}); train it again"
-        ) from error
-    _check_tensors(shape, weights, file)
-    network = UnfoldNet(shape)
+    make = _maker(metadata, file)
+    with torch.device("meta"):  # memory is allocated only once the tensors are known to fit
+        _check_tensors(make(), weights, file)
+    network = make()
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
@@ -110,15 +119,50 @@ def _metadata(text: str) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _maker(metadata: Mapping[str, Any], file: Path) -> Callable[[], UnfoldNet | UnfoldingNetwork]:
+    """Find the network that a file is for; the result makes one."""
+    try:
+        if metadata.get("format") == FORMAT:
+            architecture = _architecture(metadata.get("architecture"))
+            return lambda: UnfoldingNetwork(architecture)
+        if metadata.get("format") == FIRST_FORMAT:
+            shape = _shape(metadata.get("shape"))
+            return lambda: UnfoldNet(shape)
+    except ValueError as error:
+        raise InputError(
+            f"{file}: the shape of its network is damaged ({error}); train it again"
+        ) from error
+    raise InputError(
+        f"{file}: the format must be '{FORMAT}', got {reprlib.repr(metadata.get('format'))}; "
+        "give weights that this program trained"
+    )
+
+
+def _architecture(stored: object) -> Architecture:
+    entries = _entries(stored, Architecture)
+    return Architecture(
+        stages=_bounded(entries["stages"], _MOST_BLOCKS),
+        width=_bounded(entries["width"], _LARGEST_WIDTH),
+        blocks=_bounded(entries["blocks"], _MOST_BLOCKS),
+        coarse_width=_bounded(entries["coarse_width"], _LARGEST_WIDTH, least=0),
+        coarse_blocks=_bounded(entries["coarse_blocks"], _MOST_BLOCKS, least=0),
+    )
+
+
 def _shape(stored: object) -> Shape:
-    names = [each.name for each in fields(Shape)]
+    entries = _entries(stored, Shape)
+    return Shape(
+        stages=_bounded(entries["stages"], _MOST_BLOCKS),
+        widths=tuple(_bounded(width, _LARGEST_WIDTH) for width in _levels(entries["widths"])),
+        blocks=_bounded(entries["blocks"], _MOST_BLOCKS),
+    )
+
+
+def _entries(stored: object, kind: type[Architecture] | type[Shape]) -> dict[str, object]:
+    names = [each.name for each in fields(kind)]
     if not isinstance(stored, dict) or sorted(stored) != sorted(names):
         raise ValueError(f"it must have {', '.join(names)}, got {reprlib.repr(stored)}")
-    return Shape(
-        stages=_bounded(stored["stages"], _MOST_BLOCKS),
-        widths=tuple(_bounded(width, _LARGEST_WIDTH) for width in _levels(stored["widths"])),
-        blocks=_bounded(stored["blocks"], _MOST_BLOCKS),
-    )
+    return stored
 
 
 def _levels(value: object) -> list[object]:
@@ -127,18 +171,18 @@ def _levels(value: object) -> list[object]:
     return value
 
 
-def _bounded(value: object, most: int) -> int:
-    if type(value) is not int or not 1 <= value <= most:
-        raise ValueError(f"its numbers must be integers of 1 to {most}, got {reprlib.repr(value)}")
+def _bounded(value: object, most: int, least: int = 1) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(
+            f"its numbers must be integers of {least} to {most}, got {reprlib.repr(value)}"
+        )
     return value
 
 
-def _check_tensors(shape: Shape, weights: Mapping[str, torch.Tensor], file: Path) -> None:
-    """Compare the tensors of a file with its shape, before memory is allocated by the shape."""
-    with torch.device("meta"):
-        prior = Prior(shape.widths, shape.blocks)
-    wanted = {f"prior.{name}": tuple(each.shape) for name, each in prior.state_dict().items()}
-    for name, sides in wanted.items():
+def _check_tensors(network: nn.Module, weights: Mapping[str, Tensor], file: Path) -> None:
+    """Compare the tensors of a file with those of a network."""
+    for name, wanted in network.state_dict().items():
+        sides = tuple(wanted.shape)
         got = tuple(weights[name].shape) if name in weights else "nothing"
         if got != sides:
             raise InputError(

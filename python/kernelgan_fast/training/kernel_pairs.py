@@ -1,7 +1,7 @@
-"""The kernels to train with: the true one that makes the LR crops, and the one the network is told.
+"""Kernels to train with: the true one that makes an LR crop, and the one the network is given.
 
-A network that only ever met true kernels rings with estimated ones; so it is told wrong ones too,
-and how wrong they may be.
+A network that only knows true kernels rings with estimated ones. So it is given wrong ones too, and
+how wrong they may be.
 """
 
 from __future__ import annotations
@@ -12,33 +12,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelgan_fast.evaluation import blur_laws
-from kernelgan_fast.kernels.geometry import target_centre
+from kernelgan_fast.evaluation import blur_laws, shapes
+from kernelgan_fast.kernels.geometry import recentre, target_centre
 
 Array = NDArray[np.float64]
 
-# How often each law is drawn.
+# How often each law is drawn at scales 2 and 4.
 _LAWS = {
-    "div2krk": 0.50,
-    "anisotropic": 0.15,
+    "div2krk": 0.45,
+    "anisotropic": 0.17,
     "gaussian": 0.10,
-    "disk": 0.08,
-    "motion": 0.05,
+    "disk": 0.09,
+    "motion": 0.06,
     "bicubic": 0.05,
     "lanczos": 0.03,
-    "box": 0.02,
+    "box": 0.03,
     "bilinear": 0.02,
 }
 
-# How the kernel that is told differs from the true one: not at all, by a little stretching and
-# shifting, or as an estimate of the closed form differs.
-_EXACT, _PERTURBED = 0.4, 0.4
+# How the given kernel differs from the true one: not at all, by some stretching and shifting, or
+# as an estimate differs.
+_EXACT, _PERTURBED = 0.4, 0.35
 
-# Of a perturbed kernel: logarithm of each axis' stretch, and shift in HR px.
-_STRETCH, _SHIFT = 0.10, 0.15
+# Of a perturbed kernel: logarithm of the stretch of each axis and of both, shift in HR px. Some are
+# clearly too wide or too narrow: a kernel that is 15 % too wide costs 5 dB if it is trusted.
+_STRETCH, _COMMON_STRETCH, _SHIFT = 0.07, 0.09, 0.12
+_MISFIT, _MISFIT_STRETCH = 0.2, (0.7, 1.35)
 
 # The expected error that users pass is itself known to about this factor (in logarithms).
 _ERROR_SPREAD = 0.3
+
+# At scale 1, kernels blur by this much; px.
+_DEBLUR_SIZE = 17
+_DEBLUR_WIDTHS, _DEBLUR_RADII, _DEBLUR_REACH = (0.3, 2.5), (0.75, 3.5), (1.0, 5.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,28 +62,52 @@ class KernelPair:
 
 
 def draw_pair(scale: int, bank: Sequence[KernelPair], random: np.random.Generator) -> KernelPair:
-    """Draw a pair for one step; the bank holds pairs with kernels that were estimated."""
+    """Draw a pair for one crop; the bank holds pairs with kernels that were estimated."""
     kind = random.random()
     if bank and kind >= _EXACT + _PERTURBED:
         pair = bank[int(random.integers(len(bank)))]
-        return _uncertain(pair.true, pair.told, random)
+        return KernelPair(pair.true, pair.told, _uncertain(pair.error, random))
     true = draw_true(scale, random)
     if kind < _EXACT:
         return KernelPair(true, true, 0.0)
-    return _uncertain(true, perturbed(true, scale, random), random)
+    told = perturbed(true, scale, random)
+    return KernelPair(true, told, _uncertain(distance(told, true), random))
 
 
 def draw_true(scale: int, random: np.random.Generator) -> Array:
     """Draw a kernel of one of the laws, (k, k), sum 1."""
+    if scale == 1:
+        return _draw_blur(random)
     law = str(random.choice(list(_LAWS), p=list(_LAWS.values())))
-    return blur_laws.draw(law, scale, seed=int(random.integers(2**31)), name="training").array
+    if scale in blur_laws.SCALES:
+        seed = int(random.integers(2**31))
+        return blur_laws.draw(law, scale, seed=seed, name="training").array
+    family = blur_laws.find_law("anisotropic" if law == "div2krk" else law)
+    drawn = {key: float(random.uniform(*span)) for key, span in family.ranges(scale).items()}
+    return family.build(drawn, scale, random)
+
+
+def _draw_blur(random: np.random.Generator) -> Array:
+    """Draw a blur at the original size."""
+    kind = random.random()
+    if kind < 0.7:
+        least, most = np.log(_DEBLUR_WIDTHS)
+        first, second = np.exp(random.uniform(least, most, 2))
+        covariance = shapes.covariance_matrix(first, second, random.uniform(-90, 90))
+        return shapes.gaussian(covariance, _DEBLUR_SIZE, 1)
+    if kind < 0.85:
+        return shapes.disk(random.uniform(*_DEBLUR_RADII), _DEBLUR_SIZE, 1)
+    path = shapes.camera_path(random, random.uniform(*_DEBLUR_REACH))
+    return recentre(shapes.path_kernel(path, _DEBLUR_SIZE, 1), 1)
 
 
 def perturbed(kernel: Array, scale: int, random: np.random.Generator) -> Array:
     """Stretch a kernel along its axes and shift it, as an estimate might; sum 1."""
     from scipy import ndimage
 
-    stretch = np.exp(random.normal(0.0, _STRETCH, 2))
+    stretch = np.exp(random.normal(0.0, _STRETCH, 2) + random.normal(0.0, _COMMON_STRETCH))
+    if random.random() < _MISFIT:
+        stretch = np.full(2, random.uniform(*_MISFIT_STRETCH))
     offset = random.normal(0.0, _SHIFT, 2)
     margin = scale * 2
     padded = np.pad(kernel, margin)
@@ -98,6 +128,5 @@ def distance(one: Array, other: Array) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-def _uncertain(true: Array, told: Array, random: np.random.Generator) -> KernelPair:
-    error = distance(told, true) * float(np.exp(random.normal(0.0, _ERROR_SPREAD)))
-    return KernelPair(true, told, min(error, 1.0))
+def _uncertain(error: float, random: np.random.Generator) -> float:
+    return min(error * float(np.exp(random.normal(0.0, _ERROR_SPREAD))), 1.0)

@@ -1,10 +1,12 @@
-"""The training loop: a time budget in, weights out; it can be stopped and resumed."""
+"""The training loop: warm-up, a constant rate for as long as wanted, and a cooldown for a release.
+
+The rate does not depend on the length of the run, so training goes on over many sessions from one
+checkpoint. A release is made by a cooldown, which starts from a checkpoint and leaves it as it is.
+"""
 
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,26 +15,32 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import atomic_write
-from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet
-from kernelgan_fast.training.bank import estimated_pairs
+from kernelgan_fast.sr import weights
+from kernelgan_fast.sr.unfolding_network import FOLD, SCALES, Architecture, UnfoldingNetwork
+from kernelgan_fast.training.bank import stored_pairs
 from kernelgan_fast.training.batches import Batch, make_batch
+from kernelgan_fast.training.fourier import FRAME_MARGIN
 from kernelgan_fast.training.kernel_pairs import KernelPair, draw_pair
 from kernelgan_fast.training.photos import PhotoStore
 
-SCALES = (2, 4)
+# Scales of consecutive steps.
+SCALE_ORDER = (2, 4, 2, 4, 3, 2, 4, 2, 4, 1)
 
-# Part of the budget in which the rate rises; it falls along a cosine after.
-_WARM_UP = 0.03
-_LAST_RATE = 1e-6
-
-# HR px at the border of a crop that the loss leaves out: their neighbours are not in the crop.
-_BORDER = 8
+# LR px at the border of a crop that the loss leaves out: their neighbours are not in the crop.
+_BORDER = 4
 
 _EARLIER_STAGES = 0.1
-_LARGEST_GRADIENT = 0.5
+_LARGEST_GRADIENT = 1.0
+
+# Squared error below which a crop counts as right: half a grey level.
+_LEAST_ERROR = (0.5 / 255) ** 2
+
+# Different pairs of kernels per scale.
+_PAIRS = 4096
 
 _log = logging.getLogger(__name__)
 
@@ -42,94 +50,148 @@ class Plan:
     """How to train.
 
     Attributes:
-        minutes: of training, without what validation takes; the rate falls over them.
-        shape: of the network.
-        side: of the HR crops, px, a multiple of 8.
-        batch: crops a step.
-        rate: the highest learning rate.
-        average: weight of the running average of weights that is kept, a step.
-        bank: LR crops whose kernels are estimated before training, a scale.
+        architecture: Of the network.
+        side: Side of the LR crops at scale 2, px, a multiple of 12 and at least 24.
+        batch: Crops per step.
+        rate: Learning rate after the warm-up.
+        warm_up: Steps in which the rate rises.
+        average: Weight of the running average of weights that is kept per step.
+        bank: LR crops per scale whose kernels are estimated before training.
         precision: "float32" or "bfloat16", of the prior.
-        seed: of everything drawn.
+        seed: Of everything drawn.
     """
 
-    minutes: float = 25.0
-    shape: Shape = field(default_factory=Shape)
-    side: int = 96
+    architecture: Architecture = field(default_factory=Architecture)
+    side: int = 48
     batch: int = 8
-    rate: float = 1e-3
+    rate: float = 8e-4
+    warm_up: int = 300
     average: float = 0.999
-    bank: int = 100
+    bank: int = 400
     precision: str = "bfloat16"
     seed: int = 0
 
+    def side_at(self, scale: int) -> int:
+        """Side of the LR crops of a scale, px.
+
+        Larger at scale 1, where the network folds blocks of 2 x 2; smaller at 4 to save time.
+        """
+        return {1: 2 * self.side, 4: self.side * 2 // 3}.get(scale, self.side)
+
+    @property
+    def crop(self) -> int:
+        """Side of the largest crop that training cuts from a photo, px."""
+        return max((self.side_at(scale) + 2 * FRAME_MARGIN) * scale for scale in SCALES)
+
 
 class Training:
-    """The state of one training run.
+    """State of one training run.
 
     Args:
-        plan: how to train.
-        photos: what to train on.
-        device: where.
+        plan: How to train.
+        photos: What to train on.
+        device: Where.
 
     Attributes:
-        network: being trained.
-        averaged: the running average of its weights, which is what is shipped.
-        step: steps done.
-        spent: seconds of the budget used.
+        network: Network being trained.
+        averaged: Running average of its weights, which is what is shipped.
+        step: Steps done.
     """
 
     def __init__(self, plan: Plan, photos: PhotoStore, device: torch.device) -> None:
         self.plan, self.photos, self.device = plan, photos, device
         torch.manual_seed(plan.seed)
-        self.network = UnfoldNet(plan.shape).to(device)
+        self.network = UnfoldingNetwork(plan.architecture).to(device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.averaged = UnfoldNet(plan.shape).to(device)
+        self.averaged = UnfoldingNetwork(plan.architecture).to(device).requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
-        self._optimiser = torch.optim.Adam(
-            self.network.parameters(), lr=plan.rate, betas=(0.9, 0.99)
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=plan.rate,
+            betas=(0.9, 0.99),
+            weight_decay=1e-4,
+            fused=True,
         )
         self._random = np.random.default_rng(plan.seed)
         self.step = 0
-        self.spent = 0.0
         self._banks: dict[int, list[KernelPair]] = {}
+        self._pairs: dict[tuple[int, int], KernelPair] = {}
 
-    def run(self, each: Callable[[int, float, float], None] | None = None) -> None:
-        """Train until the budget is used; `each` hears step, loss and part of the budget used."""
-        self._fill_banks()
-        while self.spent < self.plan.minutes * 60:
-            began = time.monotonic()
-            loss = self.one_step()
-            self.spent += time.monotonic() - began
+    def fill_banks(self, folder: Path | None = None) -> None:
+        """Estimate kernels, or read them from `bank_x2.npz` and `bank_x4.npz` of a folder."""
+        if not self.plan.bank:
+            return
+        for scale in (2, 4):
+            random = np.random.default_rng([self.plan.seed, 1, scale])  # the same after a restart
+            path = None if folder is None else folder / f"bank_x{scale}.npz"
+            self._banks[scale] = stored_pairs(path, self.photos, scale, self.plan.bank, random)
+            _log.info("x%d: %d estimated kernels", scale, len(self._banks[scale]))
+
+    def run(
+        self,
+        steps: int,
+        each: Callable[[int, float], None] | None = None,
+        cooldown: bool = False,
+    ) -> None:
+        """Train.
+
+        Args:
+            steps: To do.
+            each: Called with the step and its loss; may raise to stop.
+            cooldown: Whether the rate falls to 0 over these steps.
+        """
+        for index in range(steps):
+            loss = self.one_step(1 - index / steps if cooldown else 1.0)
             if each is not None:
-                each(self.step, loss, self.spent / (self.plan.minutes * 60))
+                each(self.step, loss)
 
-    def one_step(self) -> float:
-        """Draw a batch, step the weights and their average; returns the loss of the last stage."""
-        scale = SCALES[self.step % len(SCALES)]
-        pair = draw_pair(scale, self._banks.get(scale, []), self._random)
-        batch = make_batch(
-            self.photos,
-            pair,
-            scale,
-            count=self.plan.batch,
-            side=self.plan.side,
-            random=self._random,
-        )
+    def one_step(self, part_of_rate: float = 1.0) -> float:
+        """Draw a batch, step the weights and their average; return the loss of the last stage."""
+        batch = self.draw()
+        rate = self.plan.rate * part_of_rate * min(1.0, (self.step + 1) / self.plan.warm_up)
         for group in self._optimiser.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = rate
         self._optimiser.zero_grad()
         total, last = self._losses(batch)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT)
         self._optimiser.step()
         self.step += 1
-        keep = min(self.plan.average, 1 - 1 / self.step)
+        keep = min(self.plan.average, self.step / (self.step + 10))
         with torch.no_grad():
-            weights: list[Tensor] = list(self.network.parameters())
+            current: list[Tensor] = list(self.network.parameters())
             averaged: list[Tensor] = list(self.averaged.parameters())
-            torch._foreach_lerp_(averaged, weights, 1 - keep)
+            torch._foreach_lerp_(averaged, current, 1 - keep)
         return float(last.detach())
+
+    def draw(self) -> Batch:
+        """Make the batch of this step."""
+        scale = SCALE_ORDER[self.step % len(SCALE_ORDER)]
+        chosen = self._random.integers(_PAIRS, size=self.plan.batch)
+        pairs = [self._pair(scale, int(index)) for index in chosen]
+        return make_batch(
+            self.photos, pairs, scale, side=self.plan.side_at(scale), random=self._random
+        )
+
+    def _pair(self, scale: int, index: int) -> KernelPair:
+        """One of `_PAIRS` pairs of kernels, made at first use; making eight takes 12 to 24 ms."""
+        if (scale, index) not in self._pairs:
+            random = np.random.default_rng([self.plan.seed, 2, scale, index])
+            self._pairs[scale, index] = draw_pair(scale, self._banks.get(scale, []), random)
+        return self._pairs[scale, index]
+
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a file; the optimiser starts anew.
+
+        Raises:
+            InputError: They cannot be read, or are of another architecture.
+        """
+        network, _ = weights.load(path)
+        ours = self.plan.architecture
+        if not isinstance(network, UnfoldingNetwork) or network.architecture != ours:
+            raise InputError(f"{path}: the architecture must be {ours.as_dict()}; train with that")
+        for mine in (self.network, self.averaged):
+            mine.load_state_dict(network.state_dict())
 
     def save(self, path: Path) -> None:
         """Write everything that `restore` needs."""
@@ -140,47 +202,62 @@ class Training:
             "optimiser": self._optimiser.state_dict(),
             "random": self._random.bit_generator.state,
             "step": self.step,
-            "spent": self.spent,
         }
         atomic_write(path, lambda stream: torch.save(state, stream))
 
     def restore(self, path: Path) -> None:
-        """Go on from what `save` wrote.
+        """Continue from what `save` wrote.
 
         Raises:
-            InputError: it was trained by another plan (more minutes are allowed).
+            InputError: It was trained with another architecture.
         """
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        ours, theirs = asdict(self.plan), state["plan"]
-        differing = [name for name in ours if name != "minutes" and ours[name] != theirs[name]]
-        if differing:
+        ours, theirs = self.plan.architecture.as_dict(), state["plan"]["architecture"]
+        if ours != theirs:
             raise InputError(
-                f"{path}: was trained with another {differing[0]} ({theirs[differing[0]]}); train "
-                "with the same, or remove the file to begin anew"
+                f"{path}: the architecture must be {ours}, got {theirs}; train with the same, or "
+                "remove the file to start anew"
             )
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._random.bit_generator.state = state["random"]
-        self.step, self.spent = state["step"], state["spent"]
+        self.step = state["step"]
 
     def _losses(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        inverses, levels = self.network.filters(batch.model, batch.noise, batch.error)
         precision = getattr(torch, self.plan.precision)
-        results = self.network(batch.low, batch.model, inverses, levels, precision)
-        inner = (..., slice(_BORDER, -_BORDER), slice(_BORDER, -_BORDER))
-        losses = [(result[inner] - batch.high[inner]).abs().mean() for result in results]
-        return losses[-1] + _EARLIER_STAGES * torch.stack(losses[:-1]).mean(), losses[-1]
+        results = run_network(self.network, batch, precision)
+        border = _BORDER * batch.scale
+        inner = (..., slice(border, -border), slice(border, -border))
+        truth = batch.high[inner]
+        losses = [_loss(result[inner] - truth) for result in results]
+        earlier = torch.stack(losses[:-1]).mean() if len(losses) > 1 else losses[-1]
+        return losses[-1] + _EARLIER_STAGES * earlier, losses[-1]
 
-    def _rate(self) -> float:
-        part = min(self.spent / (self.plan.minutes * 60), 1.0)
-        if part < _WARM_UP:
-            return self.plan.rate * max(part, 1e-3) / _WARM_UP
-        fall = 0.5 * (1 + math.cos(math.pi * (part - _WARM_UP) / (1 - _WARM_UP)))
-        return _LAST_RATE + (self.plan.rate - _LAST_RATE) * fall
 
-    def _fill_banks(self) -> None:
-        random = np.random.default_rng([self.plan.seed, 1])  # the same after a restart
-        for scale in SCALES:
-            self._banks[scale] = estimated_pairs(self.photos, scale, self.plan.bank, random)
-            _log.info("x%d: %d estimated kernels", scale, len(self._banks[scale]))
+def run_network(
+    network: UnfoldingNetwork, batch: Batch, precision: torch.dtype = torch.float32
+) -> list[Tensor]:
+    """Apply a network to a batch; the HR crops after each stage."""
+    tau, biases = network.conditions(batch.conditions, batch.scale)
+
+    fold = FOLD[batch.scale] // batch.scale  # of the prior beyond that of the data step
+
+    def data_step(estimate: Tensor, stage: int) -> Tensor:
+        if fold > 1:
+            estimate = functional.pixel_shuffle(estimate, fold)
+        correction = batch.model.correction(estimate, batch.low, tau[:, stage])
+        return functional.pixel_unshuffle(correction, fold) if fold > 1 else correction
+
+    results: list[Tensor] = network(batch.low, batch.scale, data_step, biases, precision)
+    return results
+
+
+def _loss(difference: Tensor) -> Tensor:
+    """Mean over the crops of the logarithm of the squared error, half of it that of the luma.
+
+    Then every crop counts by its gain in decibels, also the clean ones, whose errors are small.
+    """
+    luma = (difference[:, 0] + 2 * difference[:, 1] + difference[:, 2]) / 4
+    error = difference.square().mean(dim=(1, 2, 3)) + luma.square().mean(dim=(1, 2))
+    return torch.log(error / 2 + _LEAST_ERROR).mean()
