@@ -43,7 +43,7 @@ def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> B
     if kind is not None:
         raise ImageError(f"{name}: {kind}, not an image; save the photo to a file first")
     try:
-        stream = _PhotoFile(open(name, "rb", buffering=0))  # noqa: SIM115, the caller closes it
+        stream = _PhotoFile(open(name, "rb", 0))  # noqa: SIM115, the caller closes it
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except PermissionError as error:
