@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 
+from fuzz.recorded import Recorded
 from fuzz.recorded import record_edited as structured
-from fuzz.recorded import record_seeds, run_record
 
 __all__ = ["run", "seeds", "structured"]
 
-_OPTIONS = ("--kernel", "bicubic")
+_RUN = Recorded("downscale", "downscale.json", options=("--kernel", "bicubic"))
 
 
 @functools.cache
 def seeds() -> list[bytes]:
     """The record of two photos."""
-    return record_seeds("downscale", _OPTIONS)
+    return _RUN.seeds()
 
 
 def run(data: bytes) -> None:
     """Resume the run."""
-    run_record(data, "downscale", _OPTIONS)
+    _RUN.run(data)

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import small_results
 from fuzz.commands import fresh, run_command
-from fuzz.recorded import TEMPLATE, record_seeds, run_record
+from fuzz.recorded import TEMPLATE, Recorded
 from fuzz.recorded import record_edited as structured
 
 __all__ = ["run", "seeds", "structured"]
 
-_OPTIONS = ("--method", "bicubic")
+_RUN = Recorded("upscale", "upscale.json", options=("--method", "bicubic"))
 _KERNELS = Path("kernels")
 
 
 @functools.cache
 def seeds() -> list[bytes]:
     """The record of two photos, one of which has an estimated kernel to report."""
-    found = record_seeds("upscale", _OPTIONS)
+    found = _RUN.seeds()
     told = small_results.record(Path("photos/fuzzed.png").absolute())
     small_results.write(_KERNELS, "fuzzed", told, small_results.gaussian())
     return found
@@ -34,4 +34,4 @@ def run(data: bytes) -> None:
 
     report = ["report", str(_KERNELS), "--out", "page.html", "--upscaled", "shown"]
     run_command(report, ["upscale.json"], prepare)
-    run_record(data, "upscale", _OPTIONS)
+    _RUN.run(data)

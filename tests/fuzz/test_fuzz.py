@@ -19,9 +19,10 @@ pytestmark = [
 ]
 
 SEED = 0
+RECORDS = [name for name in target_names() if name.endswith("_record")]
 # Chosen so that all of them take less than a minute on one busy core; what takes longer to run
 # gets fewer.
-COUNTS = {"onnx": 100, "estimate_record": 40, "upscale_record": 40, "downscale_record": 40}
+COUNTS = {"onnx": 100, **dict.fromkeys(RECORDS, 40)}
 COUNT = 200
 
 
