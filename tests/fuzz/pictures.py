@@ -18,7 +18,8 @@ from kernelgan_fast.images import Picture, read_image, read_picture, save_pictur
 _MOST_BYTES = 20_000_000
 _BYTES_PER_PIXEL = 12
 _SAVED = (".png", ".jpg", ".tif", ".webp")
-_LONGEST_IN_WEBP = 16_383
+# Longer sides are refused by WebP, and far longer ones by JPEG.
+_LONGEST_IN_ALL = 16_383
 
 _XMP = (
     b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description tiff:Orientation=\"6\" "
@@ -75,8 +76,8 @@ def run_picture(data: bytes, suffix: str) -> None:
 def _written(picture: Picture, suffix: str) -> None:
     """What was read can be written, with its metadata, and read again."""
     height, width = picture.pixels.shape[:2]
-    if suffix == ".webp" and max(height, width) > _LONGEST_IN_WEBP:
-        return
+    if max(height, width) > _LONGEST_IN_ALL:
+        suffix = ".png"
     copy = Path(f"written{suffix}")
     save_picture(picture.pixels, copy, picture, alpha=picture.alpha)
     again = read_picture(copy)

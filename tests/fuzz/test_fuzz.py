@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fuzz.json_edits import json_edited
 from fuzz.mutation import mutated
-from fuzz.runner import Harness, Tally, target_names
+from fuzz.runner import Harness, target_names
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="limits and measures memory as Linux does"),
@@ -26,10 +26,10 @@ COUNT = 200
 
 
 @pytest.fixture(scope="module")
-def tallies() -> dict[str, Tally]:
-    """What became of a few cases of every target, all in one process as long as it lasts."""
+def harness() -> Iterator[Harness]:
+    """One process for all targets, as long as it lasts."""
     with Harness() as harness:
-        return {name: harness.cases(name, SEED, COUNTS.get(name, COUNT)) for name in target_names()}
+        yield harness
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,10 @@ def impatient() -> Iterator[Harness]:
 
 
 @pytest.mark.parametrize("name", target_names())
-def test_damaged_input_is_used_or_refused_in_words(name: str, tallies: dict[str, Tally]) -> None:
-    tally = tallies[name]
-    assert tally.cases == COUNTS.get(name, COUNT)
+def test_damaged_input_is_used_or_refused_in_words(name: str, harness: Harness) -> None:
+    count = COUNTS.get(name, COUNT)
+    tally = harness.cases(name, SEED, count)
+    assert tally.cases == count
     told = [f"case {each.index}, {each.kind}: {each.text[-2000:]}" for each in tally.findings]
     assert not told, "\n\n".join(told)
 

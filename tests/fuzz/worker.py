@@ -67,13 +67,24 @@ def main() -> None:
 
 def _run(job: dict[str, object], events: TextIO) -> None:
     target = importlib.import_module(str(job["target"]))
+    case_file = Path(CASE_FILE).absolute()
+    folder = Path(target.__name__)  # where its seeds may have left files in an earlier job
+    folder.mkdir(exist_ok=True)
+    os.chdir(folder)
+    try:
+        _run_cases(job, target, case_file, events)
+    finally:
+        os.chdir(case_file.parent)
+
+
+def _run_cases(job: dict[str, object], target: ModuleType, case_file: Path, events: TextIO) -> None:
     seeds = target.seeds()
     for seed in seeds:
         target.run(seed)  # imports what is imported late, and shows that the target works
     print("ready", file=events)
     refused = 0
     for index, data in _cases(job, target, seeds):
-        Path(CASE_FILE).write_bytes(data)
+        case_file.write_bytes(data)
         print("case", index, refused, file=events)
         refusal, finding = _run_case(target, data, int(str(job["cpu_seconds"])))
         refused += refusal

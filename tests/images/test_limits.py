@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -166,6 +169,35 @@ def test_more_strips_than_rows(tmp_path: Path, pixels: Array) -> None:
     (tmp_path / "a.tif").write_bytes(bytes(whole) + bytes(4000))
     with pytest.raises(ImageError, match=r"claims 1,000 strips or tiles where 24 are enough"):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("tag", [256, 257, 277])
+def test_tiff_sides_that_are_no_numbers(tmp_path: Path, pixels: Array, tag: int) -> None:
+    whole = bytearray(tiff(pixels))
+    entry = whole.index(struct.pack("<HHI", tag, 3, 1))
+    whole[entry + 2 : entry + 4] = struct.pack("<H", 2)  # text, which could be multiplied
+    (tmp_path / "a.tif").write_bytes(whole)
+    with pytest.raises(ImageError, match=r"a\.tif: its sides and channels must be whole numbers"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_a_chunk_that_claims_more_bytes_than_the_file_takes_no_memory(
+    tmp_path: Path, pixels: Array
+) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    whole = bytearray(buffer.getvalue())
+    data = whole.index(b"IDAT")
+    whole[data - 4 : data] = struct.pack(">I", 1_000_000_000)
+    (tmp_path / "a.png").write_bytes(whole)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(ImageError):  # some versions of Pillow read it
+            read_image(tmp_path / "a.png")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
 
 
 def test_pages_are_not_counted(tmp_path: Path, pixels: Array) -> None:

@@ -110,6 +110,8 @@ class Tiff(TiffImageFile):
     def _refuse_needless_strips(tags: Any) -> None:
         """Refuse more strips or tiles than fit into the picture: each takes memory."""
         width, height, samples = tags.get(256, 0), tags.get(257, 0), tags.get(_SAMPLES, 1)
+        if not all(isinstance(number, int) for number in (width, height, samples)):
+            raise Refusal("its sides and channels must be whole numbers; export it again")
         most = height
         if _STRIPS not in tags and _TILES in tags:
             most = -(-width // tags[_TILE_WIDTH]) * -(-height // tags[_TILE_HEIGHT])

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import BinaryIO
 
 from kernelgan_fast.errors import ImageError
 from kernelgan_fast.files import advice_for_missing, special
 from kernelgan_fast.images.limits import MAX_BYTES, size_in_words
+
+
+class _PhotoFile(io.BufferedReader):
+    """A file that takes memory for bytes that it has, not for all that a decoder asks for."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self._size = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to `size` bytes, all where it is None or below 0."""
+        return super().read(size if size is None else min(size, self._size))
 
 
 def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> BinaryIO:
@@ -30,7 +43,7 @@ def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> B
     if kind is not None:
         raise ImageError(f"{name}: {kind}, not an image; save the photo to a file first")
     try:
-        stream = open(name, "rb")  # noqa: SIM115, the caller closes it
+        stream = _PhotoFile(open(name, "rb", 0))  # noqa: SIM115, the caller closes it
     except FileNotFoundError as error:
         raise ImageError(f"{name}: no such file; {advice_for_missing(name)}") from error
     except PermissionError as error:
