@@ -35,7 +35,17 @@ def luma(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
     Returns:
         (H, W) float32.
     """
-    weights = (0.299, 0.587, 0.114)
+    return _weighted(pixels, (0.299, 0.587, 0.114))
+
+
+def mean_level(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Give the mean of the channels in grey levels of 0 to 255; see `luma`."""
+    return _weighted(pixels, (1 / 3, 1 / 3, 1 / 3))
+
+
+def _weighted(
+    pixels: NDArray[np.generic], weights: tuple[float, float, float]
+) -> NDArray[np.float32]:
     total = np.zeros(pixels.shape[:2], np.float32)
     for channel, weight in enumerate(weights):
         total += np.float32(weight) * levels(pixels[:, :, channel])

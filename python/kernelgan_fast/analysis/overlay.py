@@ -54,8 +54,10 @@ def find_overlay(grey: NDArray[np.float32]) -> NDArray[np.bool_] | None:
 def _edges(grey: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     strong, sharp = np.zeros(grey.shape, bool), np.zeros(grey.shape, bool)
     for plane, strong_here, sharp_here in ((grey, strong, sharp), (grey.T, strong.T, sharp.T)):
-        four = np.stack([plane[k : len(plane) - 3 + k] for k in range(4)])
-        span = four.max(axis=0) - four.min(axis=0)
+        four = [plane[k : len(plane) - 3 + k] for k in range(4)]
+        largest = np.maximum(np.maximum(four[0], four[1]), np.maximum(four[2], four[3]))
+        smallest = np.minimum(np.minimum(four[0], four[1]), np.minimum(four[2], four[3]))
+        span = largest - smallest
         here = span >= _STRONG
         strong_here[1:-2] |= here
         sharp_here[1:-2] |= here & (np.abs(four[2] - four[1]) >= _SHARP * span)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.analysis import content
-from kernelgan_fast.analysis.blocks import levels
+from kernelgan_fast.analysis.blocks import levels, mean_level
 from kernelgan_fast.analysis.compression import Compression, measure_compression
 from kernelgan_fast.analysis.content import NO_FRAME, Frame
 from kernelgan_fast.analysis.enlarged import earlier_enlargement
@@ -163,7 +163,7 @@ def analyse_photo(photo: Photo) -> PhotoAnalysis:
         quantised=photo.pixels.dtype == np.uint8 and content.is_quantised(judged),
         interlaced=not drawn and content.is_interlaced(combs),
         enlarged=None if rhythmic else earlier_enlargement(judged.mean(axis=2)),
-        overlay=None if drawn else find_overlay(levels(inside).mean(axis=2)),
+        overlay=None if drawn else find_overlay(mean_level(inside)),
         night_sky=content.is_night_sky(judged),
     )
 
