@@ -277,7 +277,13 @@ def test_another_architecture_is_not_resumed(photos: PhotoStore, tmp_path: Path)
         other.start_from(tmp_path / "w.safetensors")
 
 
-def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kernelgan_fast.training.validation._CROPS", 1)
     out = tmp_path / "weights.safetensors"
     arguments = [
         str(folder), "--out", str(out), "--steps", "2", "--held-out", "1", "--batch", "2",
