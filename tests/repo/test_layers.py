@@ -76,7 +76,7 @@ MAY_IMPORT = {
         "runtime",
         "sr",
     },
-    "runtime": {"errors", "kernels", "kernels.blur_kernel"},
+    "runtime": {"errors", "kernels", "kernels.blur_kernel", "sr"},
     "training": {
         "errors",
         "escaping",

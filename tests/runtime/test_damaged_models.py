@@ -17,6 +17,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_sr
 from kernelgan_fast.runtime.card import PREFIX
 from kernelgan_fast.runtime.engine import Engine
+from kernelgan_fast.sr.conditioning import Conditioning
 from kernelgan_fast.sr.tiling import enlarge_photo
 
 onnx = pytest.importorskip("onnx")
@@ -131,7 +132,7 @@ def graph_of(
 
 def test_the_models_below_are_sound_but_for_one_thing(tmp_path: Path) -> None:
     path = graph_of(tmp_path / "m.onnx")
-    found = enlarge_photo(Engine(path).upscaler(blur(2), None, 0.0), PHOTO, tile=32)
+    found = enlarge_photo(Engine(path).upscaler(blur(2), Conditioning()), PHOTO, tile=32)
     assert np.array_equal(found.pixels, PHOTO.repeat(2, 0).repeat(2, 1))
     assert upscale(PHOTO, engine=path, kernel=blur(2), tile=32).pixels.shape == (80, 96, 3)
 

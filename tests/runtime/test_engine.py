@@ -17,6 +17,7 @@ from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.runs.upscaling import upscale_settings
 from kernelgan_fast.runtime.card import read_card
 from kernelgan_fast.runtime.engine import Engine, framed
+from kernelgan_fast.sr.conditioning import Conditioning
 from kernelgan_fast.sr.tiling import as_tensor
 from kernelgan_fast.sr.unfold import Unfold
 from kernelgan_fast.sr.upscaler import Options
@@ -57,8 +58,8 @@ def test_a_model_that_takes_the_compression(tmp_path: Path) -> None:
     export_sr(tmp_path / "m.onnx", size=13, weights_file=weights)
     low = as_tensor(pixels(30, 33))
     engine = Engine(tmp_path / "m.onnx")
-    plain = engine.upscaler(blur(2), 3.0, 0.1)(low)
-    compressed = engine.upscaler(blur(2), 3.0, 0.1, compression=0.5)(low)
+    plain = engine.upscaler(blur(2), Conditioning(3.0, 0.1))(low)
+    compressed = engine.upscaler(blur(2), Conditioning(3.0, 0.1, compression=0.5))(low)
     expected = Unfold(
         blur(2), Options(noise=3.0, kernel_error=0.1, compression=0.5, weights=weights)
     )(low)
@@ -83,7 +84,7 @@ def test_what_does_not_fit_the_model(models: Path) -> None:
         with pytest.raises(InputError, match=text):
             upscale(PHOTO, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="the model is for scale 2, the kernel for 4"):
-        Engine(takes).upscaler(blur(4), None, 0.0)
+        Engine(takes).upscaler(blur(4), Conditioning())
 
 
 def test_only_models_without_their_own_noise_measure_it(models: Path) -> None:

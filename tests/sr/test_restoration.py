@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from photos import COLOSSEUM, decoded, jpeg, photo, with_noise
 
 from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
+from kernelgan_fast.analysis.compression import measure_compression
 from kernelgan_fast.evaluation.blur_laws import draw
 from kernelgan_fast.evaluation.degradation import degrade
 from kernelgan_fast.images import as_photo
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import prepare
+from kernelgan_fast.sr.compression import compression_level
 from kernelgan_fast.sr.conditioning import AUTO, condition
 from kernelgan_fast.sr.restoration import restore
 from kernelgan_fast.sr.tiling import as_tensor
@@ -109,5 +111,16 @@ def test_a_given_noise_is_of_the_full_range() -> None:
     assert condition(analysis, 0.0).noise == 0.0
     assert condition(analysis, 200.0).noise == 255.0
     automatic = condition(analysis, AUTO, kernel_error=0.2, added_noise=3.0)
-    assert automatic.noise == pytest.approx(np.hypot(analysis.total_noise, 3.0))
+    assert automatic.noise == pytest.approx(np.hypot(analysis.noise.level, 3.0))
+    assert automatic.total_noise == automatic.noise
     assert automatic.kernel_error == 0.2
+
+
+def test_methods_that_know_noise_only_get_the_compression_error_as_noise() -> None:
+    compression, noise = measure_compression(decoded(jpeg(photo(), 60)))
+    assert compression is not None and noise is not None
+    found = condition(PhotoAnalysis(noise, compression), AUTO)
+    assert found.compression == compression_level(compression.table)
+    measured = noise.level if noise.measured else 0.0
+    assert found.noise == measured
+    assert found.total_noise == pytest.approx(np.hypot(measured, compression.error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,12 +64,6 @@ class PhotoAnalysis:
     def bicubic_only(self) -> bool:
         """Whether no kernel describes how the pixels came about, so that only bicubic is safe."""
         return self.interlaced or self.quantised
-
-    @property
-    def total_noise(self) -> float:
-        """Noise and compression error together, for methods that know noise only."""
-        error = 0.0 if self.compression is None else self.compression.error
-        return math.hypot(self.noise.level if self.noise.measured else 0.0, error)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -281,8 +281,7 @@ class _Bench:
             added_noise=given.noise,
         )
         options = Options(
-            noise=conditioning.noise,
-            kernel_error=conditioning.kernel_error,
+            **vars(conditioning),
             weights=self._options.weights.get(method),
             precision=self._options.precision,
             progress=progress,

@@ -100,10 +100,9 @@ def _preparation(
 
     def prepare(content: NDArray[Any]) -> Upscaler:
         if settings.engine is not None:
-            return settings.engine.upscaler(kernel, conditioning.noise, conditioning.kernel_error)
+            return settings.engine.upscaler(kernel, conditioning)
         options = Options(
-            noise=conditioning.noise,
-            kernel_error=conditioning.kernel_error,
+            **vars(conditioning),
             iterations=settings.iterations,
             seed=settings.seed,
             weights=settings.weights,

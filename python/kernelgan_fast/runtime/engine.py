@@ -16,6 +16,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.runtime.card import Card, read_card
 from kernelgan_fast.runtime.session import Bound, Session
+from kernelgan_fast.sr.conditioning import Conditioning
 
 
 class Engine:
@@ -44,19 +45,13 @@ class Engine:
         _check_inputs_and_outputs(self._session, self.card, self.path)
         self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
-    def upscaler(
-        self,
-        kernel: BlurKernel,
-        noise: float | None,
-        kernel_error: float,
-        compression: float = 0.0,
-    ) -> EngineUpscaler:
-        """Make it ready for one kernel.
+    def upscaler(self, kernel: BlurKernel, conditioning: Conditioning) -> EngineUpscaler:
+        """Prepare the model for one kernel.
 
         Args:
-            kernel: ignored where the model has its own.
-            noise, kernel_error: as in `Options`; ignored where the model has its own.
-            compression: as in `Options`; ignored also where the model does not take it.
+            kernel: Ignored where the model has its own.
+            conditioning: Ignored where the model has its own. A model without an input for the
+                compression gets the compression error as part of the noise.
 
         Raises:
             InputError: the kernel is for another scale, or does not fit into the model's.
@@ -70,11 +65,12 @@ class Engine:
             )
         told = {
             "kernel": framed(kernel, self.card.kernel_size),
-            "noise": np.array([noise or 0.0], np.float32),
-            "kernel_error": np.array([kernel_error], np.float32),
+            "noise": np.array([conditioning.total_noise or 0.0], np.float32),
+            "kernel_error": np.array([conditioning.kernel_error], np.float32),
         }
         if "compression" in self._session.inputs:
-            told["compression"] = np.array([compression], np.float32)
+            told["noise"] = np.array([conditioning.noise or 0.0], np.float32)
+            told["compression"] = np.array([conditioning.compression], np.float32)
         return EngineUpscaler(self, told)
 
     def bind(self, told: Mapping[str, NDArray[np.float32]]) -> Bound:

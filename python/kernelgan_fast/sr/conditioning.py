@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from kernelgan_fast.analysis import PhotoAnalysis
+from kernelgan_fast.sr.compression import compression_level
 
 # Noise and compression are those that were measured on the photo.
 AUTO = "auto"
@@ -12,16 +14,27 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Values that a method takes of a photo.
+    """Properties of a photo and its kernel that a method is conditioned on.
 
     Attributes:
-        noise: standard deviation in grey levels of 255, compression error included; None for what
-            rounding to 8 bits leaves.
-        kernel_error: relative L2 error that the kernel may have.
+        noise: Standard deviation of the noise before compression, in grey levels of 255; None for
+            what rounding to 8 bits leaves.
+        kernel_error: Relative L2 error that the kernel may have.
+        compression: Strength of the JPEG compression, see `compression_level`; 0 for none.
+        compression_error: RMS error of the compression in grey levels of 255.
     """
 
     noise: float | None = None
     kernel_error: float = 0.0
+    compression: float = 0.0
+    compression_error: float = 0.0
+
+    @property
+    def total_noise(self) -> float | None:
+        """Noise and compression error together, for methods that know noise only."""
+        if not self.compression_error:
+            return self.noise
+        return math.hypot(self.noise or 0.0, self.compression_error)
 
 
 def condition(
@@ -40,9 +53,14 @@ def condition(
         kernel_error: of the kernel.
         added_noise: grey levels that the choice of the kernel adds, if `noise` is "auto".
     """
-    if noise == AUTO:
-        level = (analysis.total_noise**2 + added_noise**2) ** 0.5
-    else:
+    if noise != AUTO:
         # The method gets the photo relative to its white, and its noise with it.
-        level = min(float(noise) / analysis.white, 255.0)
-    return Conditioning(level, kernel_error)
+        return Conditioning(min(float(noise) / analysis.white, 255.0), kernel_error)
+    measured = analysis.noise.level if analysis.noise.measured else 0.0
+    level = math.hypot(measured, added_noise)
+    compression = analysis.compression
+    if compression is None:
+        return Conditioning(level, kernel_error)
+    return Conditioning(
+        level, kernel_error, compression_level(compression.table), compression.error
+    )

@@ -77,7 +77,7 @@ class Srmd:
         told = weights.basis @ own
         self.noise = 0.0
         if weights.takes_noise:
-            self.noise = _ROUNDING if options.noise is None else options.noise
+            self.noise = _ROUNDING if options.total_noise is None else options.total_noise
             told = torch.cat([told, torch.tensor([self.noise / 255])])
         # What it is told is the same in each pixel, so it is no more than a bias.
         (weight, bias), *others = weights.layers

@@ -46,7 +46,7 @@ class TotalVariation:
         self.scale = kernel.scale
         self._iterations = options.iterations or _ITERATIONS[kernel.scale]
         self._model = ForwardModel.of(kernel)
-        noise = ROUNDING if options.noise is None else options.noise
+        noise = ROUNDING if options.total_noise is None else options.total_noise
         noise = math.hypot(max(noise, ROUNDING), _WRONG_KERNEL * options.kernel_error)
         self._weight = _WEIGHT * noise**_POWER
         self._step = min(_STEP * noise, _LARGEST_STEP)

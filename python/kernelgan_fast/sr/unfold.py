@@ -50,13 +50,14 @@ class Unfold:
         options, network = self._options, self._network.to(device)
         self._device, self._model = device, self._model.to(device)
         self._precision = precision_of(options.precision, device)
-        noise = max(options.noise or 0.0, ROUNDING) / 255
         with torch.inference_mode():
             if isinstance(network, UnfoldNet):
+                total = max(options.total_noise or 0.0, ROUNDING) / 255
                 self._filters, self._biases = network.filters(
-                    self._model, noise, options.kernel_error
+                    self._model, total, options.kernel_error
                 )
                 return
+            noise = max(options.noise or 0.0, ROUNDING) / 255
             facts = (noise, options.kernel_error, options.compression)
             given = Conditions(*(torch.tensor([fact], device=device) for fact in facts))
             taus, self._biases = network.conditions(given, self.scale)

@@ -9,6 +9,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from kernelgan_fast.sr.conditioning import Conditioning
+
 # What rounding to 8 bits leaves: standard deviation in grey levels of 255.
 ROUNDING = 12**-0.5
 
@@ -31,26 +33,18 @@ class Upscaler(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
-    """What methods may be told; each takes what it has a use for.
+class Options(Conditioning):
+    """Options of the methods; each method uses those that apply to it.
 
     Attributes:
-        noise: standard deviation of the LR photo's noise in grey levels of 255; None for 8-bit
-            rounding alone.
-        kernel_error: relative L2 error that the kernel may have, such as
-            `Estimate.expected_error`; 0 for a kernel that is known.
-        compression: strength of the photo's JPEG compression, see
-            `compression.compression_level`; 0 for a photo that was never compressed.
-        iterations: of an iterative or a training method; None for its own number.
-        seed: of what is drawn.
-        weights: a file of weights; None for the method's own.
+        iterations: Number of iterations of an iterative or a training method; None for its
+            default.
+        seed: Seed of its random numbers.
+        weights: File of weights; None for those of the package.
         precision: "float32", "bfloat16", "float16" or "auto", of networks; see `precision`.
-        progress: called with the part that is done, 0 to 1; may raise to stop.
+        progress: Called with the part that is done, 0 to 1; may raise to stop.
     """
 
-    noise: float | None = None
-    kernel_error: float = 0.0
-    compression: float = 0.0
     iterations: int | None = None
     seed: int = 0
     weights: Path | None = None

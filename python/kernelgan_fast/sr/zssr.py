@@ -104,7 +104,7 @@ class ZeroShot:
         step = x2_of_x4(kernel) if kernel.scale == 4 else kernel
         self.whole, self.step = (ForwardModel.of(each, photo.device) for each in (kernel, step))
         self._type = _TYPES[options.precision]
-        noise = (options.noise or 0.0) / 255
+        noise = (options.total_noise or 0.0) / 255
         self.times = _TIMES_NOISY if noise else _TIMES
         random = torch.Generator().manual_seed(options.seed)
         self.network = Network(random).to(photo.device)
