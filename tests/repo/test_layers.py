@@ -78,6 +78,7 @@ MAY_IMPORT = {
     },
     "runtime": {"errors", "kernels", "kernels.blur_kernel", "sr"},
     "training": {
+        "analysis",
         "errors",
         "escaping",
         "evaluation",

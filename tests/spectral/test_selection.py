@@ -13,7 +13,7 @@ from kernelgan_fast.analysis.compression import Compression, ijg_table
 from kernelgan_fast.analysis.noise import Noise
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.spectral.estimate import FitQuality, SpectralEstimate
-from kernelgan_fast.spectral.selection import select_kernel
+from kernelgan_fast.spectral.selection import expected_error, select_kernel
 from kernelgan_fast.spectral.shapes import SHAPES, default_size, draw
 
 QUALITY = FitQuality(
@@ -46,13 +46,35 @@ def width(kernel: BlurKernel) -> float:
     return float(np.sqrt(np.trace(kernel.covariance)))
 
 
-@SCALES
-def test_a_certain_estimate_is_kept(scale: int) -> None:
-    estimate = certain(scale)
+def test_a_certain_estimate_is_kept() -> None:
+    estimate = certain()
     selected = select_kernel(estimate, clean())
     assert np.allclose(selected.kernel.array, estimate.kernel.array, rtol=0, atol=1e-12)
     assert selected.narrowed == 1 and selected.noise == 0 and not selected.replaced
     assert selected.error == estimate.quality.expected_error
+
+
+def test_at_scale_4_the_kernel_is_a_standard_error_narrower() -> None:
+    estimate = certain(4, width_errors=(0.06, 0.08))
+    selected = select_kernel(estimate, clean())
+    assert selected.narrowed == pytest.approx(np.exp(-0.07))
+    assert width(selected.kernel) == pytest.approx(selected.narrowed * width(estimate.kernel), 0.01)
+
+
+def test_texture_beneath_a_compression_is_doubted_at_scale_4() -> None:
+    compressed = replace(clean(2.0), compression=Compression(75, ijg_table(75), 3.0, True))
+    smooth, textured = (replace(certain(4), noise=noise) for noise in (0.1, 1.0))
+    kept, doubted = (select_kernel(each, compressed).narrowed for each in (smooth, textured))
+    assert doubted < 0.8 < kept
+
+
+def test_the_expected_error_grows_with_the_compression() -> None:
+    errors = [
+        expected_error(certain(), replace(clean(), compression=compression))
+        for compression in (None, *(Compression(q, ijg_table(q), 3.0, True) for q in (90, 75, 50)))
+    ]
+    assert errors == sorted(errors) and errors[0] == QUALITY.expected_error
+    assert 2 < errors[-1] / errors[0] < 3
 
 
 @SCALES

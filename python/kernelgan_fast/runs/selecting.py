@@ -45,7 +45,7 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
     Returns:
         The kernel with the smallest expected loss; the bicubic one where the photo tells none.
     """
-    from kernelgan_fast.spectral.selection import select_kernel
+    from kernelgan_fast.spectral.selection import expected_error, select_kernel
 
     if analysis.bicubic_only:
         return Applied(bicubic(scale).kernel, BICUBIC, {"estimate": None})
@@ -57,7 +57,7 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
     selected = select_kernel(estimate, analysis)
     facts = {
         "estimate": "spectral",
-        "expected_error": round(estimate.quality.expected_error, 4),
+        "expected_error": round(expected_error(estimate, analysis), 4),
         "spectrum": estimate.facts(),
         "selected": selected.facts(),
     }

@@ -23,8 +23,10 @@ from kernelgan_fast.spectral.shapes import SHAPES, draw
 
 Array = NDArray[np.float64]
 
-# The narrowest kernel that is chosen, by the estimate's width. Measured in docs/in_the_wild.md.
-_NARROWEST = 0.52
+# By scale, measured in docs/in_the_wild.md: the narrowest kernel that is chosen, relative to the
+# estimate's width, and the standard errors of the width by which every kernel is narrower.
+_NARROWEST = {2: 0.52, 4: 0.75}
+_CAUTION = {2: 0.0, 4: 1.0}
 
 # Standard error of the logarithm of the width: below the first value the width is certain, above
 # the second it is not.
@@ -32,7 +34,7 @@ _CERTAIN, _UNCERTAIN = 0.045, 0.065
 
 # Noise that the fit finds by what smooth blocks show: the excess is detail or processing.
 # The limits hold for quiet and for noisy photos; between them they change with the noise.
-_EXCESS_QUIET, _EXCESS_NOISY = (1.25, 1.5), (1.07, 1.15)
+_EXCESS_QUIET, _EXCESS_NOISY = (1.25, 1.5), (1.06, 1.10)
 _QUIET, _NOISY = 0.5, 1.0
 
 # What white noise per channel leaves in the grey image, and the noise of rounding there.
@@ -44,6 +46,13 @@ _WIDE, _TOO_WIDE = 1.2, 1.45
 # Exponents of the image's power law beyond which part of it is blur.
 _STEEP, _TOO_STEEP, _STEEP_SHARE = 3.15, 3.45, 0.3
 _STEEP_JPEG, _TOO_STEEP_JPEG = 3.1, 3.5
+
+# JPEG leaves little noise in the highest frequencies; what the fit finds there by the noise before
+# compression is texture, which makes the kernel look wide at scale 4.
+_TEXTURE, _MUCH_TEXTURE = 0.25, 0.4
+
+# The expected error grows with the compression level L as exp(_COMPRESSION_ERROR L).
+_COMPRESSION_ERROR = 2.0
 
 # The model does not describe the spectrum: the kernel is not to be trusted at all.
 _POOR_FIT, _NO_FIT = 0.55, 0.8
@@ -98,15 +107,17 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
         The estimate itself where it is certain; a narrower kernel, or the bicubic one, where not.
     """
     scale, size = estimate.kernel.scale, estimate.kernel.size
-    error = estimate.quality.expected_error
+    error = expected_error(estimate, analysis)
     poor = _ramp(estimate.quality.residual, _POOR_FIT, _NO_FIT)
     if analysis.drawn or poor >= 1:
         return SelectedKernel(_bicubic(scale, size), _ADDED_ERROR, replaced=True)
     doubt, processed = _doubt(estimate, analysis)
-    narrowed = 1 - (1 - _NARROWEST) * doubt
+    narrowed = _narrowed(estimate, doubt)
     narrow = draw(SHAPES[0], estimate.covariance * narrowed**2, scale, size)
     # Fixed shapes have no width of their own: they give way to a Gaussian little by little.
-    share = 1.0 if _unlikely_motion(estimate, analysis) else min(doubt / 0.3, 1.0)
+    gaussian = estimate.shape == SHAPES[0].name and narrowed < 1
+    fully = gaussian or _unlikely_motion(estimate, analysis)
+    share = 1.0 if fully else min(doubt / 0.3, 1.0)
     array = (1 - share) * estimate.kernel.array + share * narrow
     array = (1 - poor) * array + poor * _bicubic(scale, size).array
     error = min(error + _ADDED_ERROR * doubt, 1.0)
@@ -124,18 +135,45 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
     )
 
 
+def expected_error(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> float:
+    """Expected error of an estimate, with what the compression of the photo adds to it.
+
+    Args:
+        estimate: Of the photo.
+        analysis: Of the same photo.
+
+    Returns:
+        Relative L2 error, at most 1.
+    """
+    error = estimate.quality.expected_error
+    if analysis.compression is not None:
+        error *= math.exp(_COMPRESSION_ERROR * analysis.compression.level)
+    return min(error, 1.0)
+
+
+def _narrowed(estimate: SpectralEstimate, doubt: float) -> float:
+    """Width of the kernel to enlarge with, relative to the estimate's."""
+    narrowest = _NARROWEST[estimate.kernel.scale]
+    error = min(float(np.mean(estimate.quality.width_errors)), 1.0)  # infinite if unknown
+    cautious = math.exp(-_CAUTION[estimate.kernel.scale] * error)
+    return max((1 - (1 - narrowest) * doubt) * cautious, narrowest)
+
+
 def _doubt(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> tuple[float, float]:
     """How far the width may include more than the kernel, and processing: both 0 to 1."""
     quality, noise = estimate.quality, analysis.noise.level
     widths = np.array(estimate.widths[:2]) / estimate.kernel.scale
     wide = _ramp(float(widths.mean()), _WIDE, _TOO_WIDE)
     uncertain = _ramp(float(np.mean(quality.width_errors)), _CERTAIN, _UNCERTAIN)
+    expected = max(_GREY_SHARE * noise, _GREY_ROUNDING)
     if analysis.enlarged is not None:
         return 1.0, _ENLARGED_SHARE
     if analysis.compression is not None:
         steep = _ramp(estimate.exponent, _STEEP_JPEG, _TOO_STEEP_JPEG)
-        return max(wide, steep), 0.0
-    expected = max(_GREY_SHARE * noise, _GREY_ROUNDING)
+        texture = 0.0
+        if estimate.kernel.scale == 4:
+            texture = _ramp(estimate.noise / expected, _TEXTURE, _MUCH_TEXTURE)
+        return max(wide, steep, texture), 0.0
     noisy = _ramp(noise, _QUIET, _NOISY)
     limits = (1 - noisy) * np.array(_EXCESS_QUIET) + noisy * np.array(_EXCESS_NOISY)
     excess = _ramp(estimate.noise / expected, float(limits[0]), float(limits[1]))

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from kernelgan_fast.analysis import PhotoAnalysis
-from kernelgan_fast.sr.compression import compression_level
 
 # Noise and compression are those that were measured on the photo.
 AUTO = "auto"
@@ -20,7 +19,7 @@ class Conditioning:
         noise: Standard deviation of the noise before compression, in grey levels of 255; None for
             what rounding to 8 bits leaves.
         kernel_error: Relative L2 error that the kernel may have.
-        compression: Strength of the JPEG compression, see `compression_level`; 0 for none.
+        compression: Strength of the JPEG compression, see `analysis.Compression.level`; 0 for none.
         compression_error: RMS error of the compression in grey levels of 255.
     """
 
@@ -61,6 +60,4 @@ def condition(
     compression = analysis.compression
     if compression is None:
         return Conditioning(level, kernel_error)
-    return Conditioning(
-        level, kernel_error, compression_level(compression.table), compression.error
-    )
+    return Conditioning(level, kernel_error, compression.level, compression.error)

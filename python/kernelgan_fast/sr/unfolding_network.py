@@ -61,7 +61,7 @@ class Conditions(NamedTuple):
         noise: Standard deviation of the noise of the LR photo before compression, in [0, 1] of
             white.
         kernel_error: Relative L2 error that the kernel may have, 0 for a known kernel.
-        compression: See `compression.compression_level`, 0 for none.
+        compression: See `analysis.compression.compression_level`, 0 for none.
     """
 
     noise: Tensor

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernelgan_fast.sr.compression import compression_level
+from kernelgan_fast.analysis.compression import compression_level
 from kernelgan_fast.sr.unfolding_network import Conditions
 from kernelgan_fast.sr.upscaler import ROUNDING
 from kernelgan_fast.training.fourier import FRAME_MARGIN, FourierModel

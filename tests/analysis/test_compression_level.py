@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from kernelgan_fast.sr.compression import compression_level
+from kernelgan_fast.analysis.compression import compression_level
 
 
 def level(quality: int) -> float:
