@@ -81,7 +81,7 @@ def test_wrong_use_says_what_to_do(photo: NDArray[np.uint8], tmp_path: Path) -> 
         ({"iterations": 0}, "iterations must be at least 1, got 0"),
         ({"seed": -1}, "seed must be at least 0"),
         ({"threads": 0}, "threads must be at least 1"),
-        ({"precision": "int8"}, "precision must be one of float32"),
+        ({"precision": "int8"}, "precision must be one of auto, float32"),
         ({"suffix": "gif"}, "format must be one of png"),
         ({"device": "tpu"}, "device must be cpu, cuda or cuda:1"),
         ({"device": "meta"}, "device must be cpu, cuda or cuda:1"),

@@ -17,7 +17,7 @@ from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.forward_model import ForwardModel
-from kernelgan_fast.sr.precision import precision_of
+from kernelgan_fast.sr.precision import chosen_precision, precision_of
 from kernelgan_fast.sr.unfold import Unfold
 from kernelgan_fast.sr.unfolding_network import (
     MAX_TAU,
@@ -52,6 +52,14 @@ def test_every_scale_and_size(stored: Path, scale: int) -> None:
         result = upscaler(noise(height, width))
         assert result.shape == (1, 3, height * scale, width * scale)
         assert bool(torch.isfinite(result).all())
+
+
+def test_automatic_precision_is_resolved_by_method_and_device() -> None:
+    cpu = torch.device("cpu")
+    assert chosen_precision("bfloat16", "srmd", cpu) == "bfloat16"
+    assert chosen_precision("auto", "tv", cpu) == chosen_precision("auto", "zssr", cpu) == "float32"
+    assert chosen_precision("auto", "unfold", torch.device("cuda")) == "float16"
+    assert getattr(torch, chosen_precision("auto", "unfold", cpu)) == precision_of("auto", cpu)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "auto"])

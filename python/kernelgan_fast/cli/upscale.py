@@ -81,9 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     machine.add_argument(
         "--precision",
-        choices=("float32", "bfloat16", "float16"),
-        default="float32",
-        help="of networks, default float32",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        default="auto",
+        help="of networks; auto (default): bfloat16 or float16 where the hardware multiplies it",
     )
     machine.add_argument(
         "--device",

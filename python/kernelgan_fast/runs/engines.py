@@ -27,7 +27,7 @@ def open_engine(
     Args:
         path: the file.
         only_methods: options by name that a model has no use for; all must be None.
-        precision: must be left at "float32": the model has its own.
+        precision: must be left at "auto": the model has its own.
         device, threads: see `runtime.session.Session`.
 
     Raises:
@@ -35,7 +35,7 @@ def open_engine(
         DeviceUnavailable: it would not run on the device.
     """
     given = [name for name, value in only_methods.items() if value is not None]
-    if precision != "float32":
+    if precision != "auto":
         given.append("precision")
     if given:
         raise InputError(

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # Noise and compression are measured on each photo; the same word as in `sr.conditioning`.
 AUTO = "auto"
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = (AUTO, "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class UpscaleSettings:
         seed: of methods that draw.
         weights: a file, None for the method's own.
         tile: side in LR px, 0 for none, None for automatic.
-        precision: one of `PRECISIONS`.
+        precision: "float32", "bfloat16" or "float16".
         device: where to compute.
         threads: of the CPU, None for as many as there are.
         suffix: of the photos written, such as "png".
@@ -104,7 +104,7 @@ def upscale_settings(
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
     tile: int | None = None,
-    precision: str = "float32",
+    precision: str = AUTO,
     device: str = "cpu",
     threads: int | None = None,
     suffix: str = "png",
@@ -136,13 +136,14 @@ def upscale_settings(
         method, precision = model.card.method, model.card.precision
     else:
         from kernelgan_fast import sr
+        from kernelgan_fast.sr.precision import chosen_precision
 
         model, takes_noise = None, True
         method = sr.check_method(sr.DEFAULT if method is None else method)
         scale = getattr(kernel, "scale", 2) if scale is None else scale
         # Bicubic enlargement asks for no kernel, so none is estimated for it.
         kernels = kernel_source(BICUBIC if method == "bicubic" else kernel, scale)
-        _checked_device(device)
+        precision = chosen_precision(precision, method, _checked_device(device))
     return UpscaleSettings(
         kernels=kernels,
         scale=scale,
@@ -179,7 +180,7 @@ def upscale(
     seed: int = 0,
     weights: str | os.PathLike[str] | None = None,
     tile: int | None = None,
-    precision: str = "float32",
+    precision: str = AUTO,
     device: str = "cpu",
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -204,7 +205,9 @@ def upscale(
         seed: of methods that draw.
         weights: a file for "unfold" or "srmd".
         tile: side of tiles in LR px, 0 for none, None for automatic.
-        precision: "float32", "bfloat16" or "float16", of networks.
+        precision: "float32", "bfloat16" or "float16", of networks. By default ("auto") "unfold"
+            computes in bfloat16 on CPUs that multiply it in hardware (AMX) and in float16 on
+            GPUs, which changes the result by less than 0.02 dB; other methods in float32.
         device: "cpu" or a GPU as "cuda" or "cuda:1"; of an engine also "tensorrt".
         threads: CPU threads, None for as many as PyTorch, or the engine's program, takes.
         progress: called with the steps done and their number; may raise to stop.

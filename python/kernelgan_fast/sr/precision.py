@@ -30,6 +30,24 @@ def precision_of(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
 
 
+def chosen_precision(name: str, method: str, device: torch.device) -> str:
+    """Resolve "auto" for a method.
+
+    Args:
+        name: One of `PRECISIONS`.
+        method: One of `sr.METHODS`; methods other than "unfold" compute in float32.
+        device: Where it runs.
+
+    Returns:
+        "float32", "bfloat16" or "float16".
+    """
+    if name != "auto":
+        return name
+    if method != "unfold":
+        return "float32"
+    return str(precision_of("auto", device)).removeprefix("torch.")
+
+
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is quicker than float32 there."""
     return device.type == "cuda" or torch.cpu._is_amx_tile_supported()

@@ -41,7 +41,7 @@ class Options(Conditioning):
             default.
         seed: Seed of its random numbers.
         weights: File of weights; None for those of the package.
-        precision: "float32", "bfloat16", "float16" or "auto", of networks; see `precision`.
+        precision: "float32", "bfloat16" or "float16", of networks; "auto" of "unfold".
         progress: Called with the part that is done, 0 to 1; may raise to stop.
     """
 
