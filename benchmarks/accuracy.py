@@ -22,8 +22,8 @@ from measure import write
 from scipy.stats import spearmanr
 
 from kernelgan_fast.api import estimate_files
-from kernelgan_fast.config import PROFILES
 from kernelgan_fast.evaluation.report import CONSTANT, ESTIMATE, evaluate_kernels
+from kernelgan_fast.gan.config import PROFILES
 
 
 class Errors(NamedTuple):

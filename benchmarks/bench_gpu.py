@@ -24,8 +24,8 @@ from measure import gpu, repeat_on_gpu, spread, write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from cases import CASES, Case
-from kernelgan_fast.config import profile
-from kernelgan_fast.crops import plan_crops
+from kernelgan_fast.gan.config import profile
+from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.trainer import Problem, train
 from kernelgan_fast.images import read_image
 from kernelgan_fast.ops import native

@@ -157,7 +157,7 @@ def whole_photos(bench: Bench, rounds: int) -> dict[str, Any]:
     import torch
 
     from kernelgan_fast.api import estimate_files
-    from kernelgan_fast.runs.settings import available_threads
+    from kernelgan_fast.estimation.options import available_threads
 
     torch.set_num_threads(available_threads())
     for profile in PROFILES:  # to warm up

@@ -16,8 +16,8 @@ import torch
 from literal import time_literal
 from measure import spread, write
 
-from kernelgan_fast.config import profile
-from kernelgan_fast.crops import plan_crops
+from kernelgan_fast.gan.config import profile
+from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.trainer import Problem, train
 from kernelgan_fast.images import read_image
 

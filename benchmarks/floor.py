@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from kernelgan_fast.config import TrainConfig
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.ops.layout import discriminator_lengths, discriminator_shapes, generator_shapes
 
 # float32 units of a multiprocessor, by compute capability. Source: CUDA C++ programming guide,

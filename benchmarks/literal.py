@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
-from kernelgan_fast.config import TrainConfig, profile
+from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.losses import boundary_mask, ideal_kernel
 from kernelgan_fast.ops.reference import kernel_regularizers
 

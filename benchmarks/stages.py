@@ -85,7 +85,7 @@ class Bench:
     @cached_property
     def kernel(self) -> Any:
         from kernelgan_fast import BlurKernel
-        from kernelgan_fast.evaluation.blur_laws import draw
+        from kernelgan_fast.degradation.blur_models import draw
 
         return BlurKernel(draw("div2krk", 2, seed=0, name="").array, 2)
 
@@ -93,7 +93,7 @@ class Bench:
     def literal(self) -> Work:
         from literal import LiteralTraining
 
-        from kernelgan_fast.config import profile
+        from kernelgan_fast.gan.config import profile
 
         return LiteralTraining(profile("paper"), self.device).iterate
 
@@ -165,21 +165,21 @@ def _read(bench: Bench) -> Work:
 
 
 def _spectrum(bench: Bench) -> Work:
-    from kernelgan_fast.spectral import estimate_spectral_scales
+    from kernelgan_fast.estimation.spectral import estimate_spectral_scales
 
     return partial(estimate_spectral_scales, bench.pixels, [2], threads=bench.threads)
 
 
 def _prepare(bench: Bench) -> Work:
-    from kernelgan_fast.config import profile
-    from kernelgan_fast.crops import plan_crops
+    from kernelgan_fast.gan.config import profile
+    from kernelgan_fast.gan.crops import plan_crops
 
     return partial(plan_crops, bench.pixels, profile("paper"))
 
 
 def _train(bench: Bench) -> Work:
-    from kernelgan_fast.config import profile
-    from kernelgan_fast.crops import plan_crops
+    from kernelgan_fast.gan.config import profile
+    from kernelgan_fast.gan.crops import plan_crops
     from kernelgan_fast.gan.trainer import Problem, train
 
     config = profile("paper").replace(iterations=ITERATIONS)
@@ -188,7 +188,7 @@ def _train(bench: Bench) -> Work:
 
 
 def _settings(bench: Bench, profile: str, iterations: int | None = None) -> Any:
-    from kernelgan_fast.runs.settings import make_settings
+    from kernelgan_fast.estimation.options import make_settings
 
     return make_settings(
         profile_or_config=profile,
@@ -200,8 +200,8 @@ def _settings(bench: Bench, profile: str, iterations: int | None = None) -> Any:
 
 def _finish(bench: Bench) -> Work:
     """Of a photo trained so long that its kernel is one."""
-    from kernelgan_fast.runs.batch import finish, prepare, train_batch
-    from kernelgan_fast.runs.devices import Choice
+    from kernelgan_fast.estimation.devices import Choice
+    from kernelgan_fast.estimation.pipeline import finish, prepare, train_batch
 
     settings = _settings(bench, "paper", ITERATIONS)
     choice = Choice(settings.devices, bench.device, "asked for")
@@ -210,8 +210,8 @@ def _finish(bench: Bench) -> Work:
 
 
 def _save(bench: Bench) -> Work:
-    from kernelgan_fast.runs import records
-    from kernelgan_fast.runs.outputs import FORMATS, OutputFolder
+    from kernelgan_fast.jobs import records
+    from kernelgan_fast.jobs.outputs import FORMATS, OutputFolder
 
     settings = _settings(bench, "paper", ITERATIONS)
     estimate: Any = _finish(bench)()

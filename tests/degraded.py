@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kernelgan_fast.evaluation.blur_laws import draw
-from kernelgan_fast.evaluation.degradation import degrade
+from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.degradation.degrade import degrade
 from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import BlurKernel
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kernelgan_fast.evaluation.blur_laws import draw
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.kernels import BlurKernel, target_centre
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet

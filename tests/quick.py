@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 import kernelgan_fast
-from kernelgan_fast import config
+from kernelgan_fast.gan import config
 
 # A high rate, so that the kernel is a positive one after a few steps.
 QUICK = config.profile("mended").replace(

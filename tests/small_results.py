@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kernelgan_fast.jobs.records import FORMAT
 from kernelgan_fast.kernels import BlurKernel, save
-from kernelgan_fast.runs.records import FORMAT
 
 HOSTILE = (
     "<script>alert(1)<!--.png",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kernelgan_fast.evaluation.blur_laws import draw
-from kernelgan_fast.evaluation.degradation import degrade
+from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.degradation.degrade import degrade
 from kernelgan_fast.images import read_image, save_png
 from kernelgan_fast.kernels import BlurKernel, save
 

@@ -15,8 +15,8 @@ import pytest
 from patience import PATIENCE
 from quick import QUICK, write_photo
 
-from kernelgan_fast import config
 from kernelgan_fast.cli.main import build_parser, main
+from kernelgan_fast.gan import config
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -28,7 +28,7 @@ NOT_RUN = {
     "auditwheel": "the wheel's section of .ci/run does",
     "python .ci/check_wheel.py": "the wheel's section of .ci/run does",
     "pytest": "these are the tests",
-    "ray start": "tests/fleet starts clusters, in their own section of .ci/run",
+    "ray start": "tests/distributed starts clusters, in their own section of .ci/run",
     "scripts/test": "these are the tests",
     "export KERNELGAN_FAST_SIMD": "for the tests",
     "cmake": "tests/consumer builds the example, .ci/run the C++ tests",
@@ -43,7 +43,7 @@ PARSED_ONLY = {
     "--device cuda": "no GPU here",
     "--engine ray": "Ray has its own section of .ci/run",
     "--engine tensorrt": "TensorRT has its own section of .ci/run",
-    "s3://": "tests/fleet does, in that section",
+    "s3://": "tests/distributed does, in that section",
 }
 # What would take long is run with less.
 SHORTER = {"--iterations 1000": "--iterations 20"}

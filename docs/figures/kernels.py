@@ -18,10 +18,10 @@ from PIL import Image
 from sheet import blocks, cells, sheet
 
 from kernelgan_fast import BlurKernel, estimate, upscale
-from kernelgan_fast.evaluation.blur_laws import draw
-from kernelgan_fast.evaluation.degradation import degrade
+from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.degradation.degrade import degrade
+from kernelgan_fast.degradation.shapes import covariance_matrix, gaussian
 from kernelgan_fast.evaluation.quality import luma, psnr, shave
-from kernelgan_fast.evaluation.shapes import covariance_matrix, gaussian
 from kernelgan_fast.kernels import save, shift
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kernelgan_fast import errors
     from kernelgan_fast.api import Estimate, Upscaled, downscale, estimate, upscale
-    from kernelgan_fast.config import TrainConfig, profile
+    from kernelgan_fast.gan.config import TrainConfig, profile
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
     from kernelgan_fast.sdk import get_cmake_dir, get_include
 
@@ -35,13 +35,13 @@ __all__ = [
 _HOMES = {
     "BlurKernel": "kernels.blur_kernel",
     "Estimate": "api",
-    "TrainConfig": "config",
+    "TrainConfig": "gan.config",
     "Upscaled": "api",
     "downscale": "api",
     "estimate": "api",
     "get_cmake_dir": "sdk",
     "get_include": "sdk",
-    "profile": "config",
+    "profile": "gan.config",
     "upscale": "api",
 }
 

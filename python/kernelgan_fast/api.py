@@ -10,21 +10,21 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, overload
 
 from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.runs.clock import Clock, Progress
-from kernelgan_fast.runs.downscaling import downscale
-from kernelgan_fast.runs.folder import FolderRun
-from kernelgan_fast.runs.outputs import FORMATS
-from kernelgan_fast.runs.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
-from kernelgan_fast.runs.settings import Settings, make_settings
-from kernelgan_fast.runs.upscaling import Upscaled, upscale
+from kernelgan_fast.estimation.options import Settings, make_settings
+from kernelgan_fast.estimation.progress import Clock, Progress
+from kernelgan_fast.estimation.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
+from kernelgan_fast.jobs.downscale import downscale
+from kernelgan_fast.jobs.estimate import FolderRun
+from kernelgan_fast.jobs.outputs import FORMATS
+from kernelgan_fast.jobs.upscale import Upscaled, upscale
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from kernelgan_fast.config import TrainConfig
-    from kernelgan_fast.runs.batch import Prepared, Trained
+    from kernelgan_fast.estimation.pipeline import Prepared, Trained
+    from kernelgan_fast.gan.config import TrainConfig
 
     Photo: TypeAlias = str | os.PathLike[str] | NDArray[np.generic] | torch.Tensor
 
@@ -170,8 +170,8 @@ class _Item:
 def _estimate_all(
     sources: Sequence[Photo], settings: Settings, progress: Progress | None
 ) -> list[Estimate]:
-    from kernelgan_fast.runs.batch import finish, prepare
-    from kernelgan_fast.runs.batches import train_photos
+    from kernelgan_fast.estimation.batches import train_photos
+    from kernelgan_fast.estimation.pipeline import finish, prepare
 
     def ready(index: int) -> _Item:
         try:

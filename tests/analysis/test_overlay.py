@@ -8,8 +8,8 @@ from photos import COLOSSEUM, OSPREY, photo, resized, with_noise
 from PIL import Image, ImageDraw, ImageFont
 
 from kernelgan_fast.analysis import analyse_photo
+from kernelgan_fast.estimation.spectral import estimate_spectral
 from kernelgan_fast.images import as_photo
-from kernelgan_fast.spectral import estimate_spectral
 
 
 @pytest.mark.parametrize("name", [OSPREY, COLOSSEUM])

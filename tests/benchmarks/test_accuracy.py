@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 from quick import write_photo
 
-from kernelgan_fast import recurrence
-from kernelgan_fast.evaluation.blur_laws import draw
+from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.estimation import recurrence
 from kernelgan_fast.kernels import BlurKernel, save
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

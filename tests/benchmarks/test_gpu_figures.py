@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cases import CASES
-from kernelgan_fast.config import profile
+from kernelgan_fast.gan.config import profile
 from kernelgan_fast.ops import native
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -15,7 +15,7 @@ import pytest
 from quick import environment, write_photo
 
 from kernelgan_fast.cli.main import main
-from kernelgan_fast.evaluation.blur_laws import draw
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.kernels import BlurKernel, save
 
 

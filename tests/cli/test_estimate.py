@@ -20,9 +20,9 @@ import scipy.io
 from PIL import Image
 from quick import ENDLESS, QUICK, add_profiles, environment, pixels, write_photo
 
-from kernelgan_fast import recurrence
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.errors import NativeUnavailable, OutputError
+from kernelgan_fast.estimation import recurrence
 from kernelgan_fast.gan import trainer
 from kernelgan_fast.kernels import store
 

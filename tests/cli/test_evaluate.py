@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kernelgan_fast.cli.main import main
-from kernelgan_fast.evaluation import shapes
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.kernels import BlurKernel, save
 
 

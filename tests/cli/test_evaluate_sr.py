@@ -10,10 +10,11 @@ from quick import QUICK
 from small_sets import write_set
 from torch import Tensor
 
-from kernelgan_fast import config, sr
+from kernelgan_fast import sr
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation import sr_bench
+from kernelgan_fast.gan import config
 from kernelgan_fast.images import read_image, save_png
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr.upscaler import Options, Upscaler

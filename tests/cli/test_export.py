@@ -15,9 +15,9 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.export import tensorrt
 from kernelgan_fast.export.tensorrt import BuiltEngine
 from kernelgan_fast.images import read_image
+from kernelgan_fast.jobs import export as exporting
+from kernelgan_fast.jobs.resolved_kernel import Applied, KernelSource
 from kernelgan_fast.kernels import save
-from kernelgan_fast.runs import exporting
-from kernelgan_fast.runs.applied import Applied, KernelSource
 
 pytest.importorskip("onnxruntime")
 

@@ -15,8 +15,8 @@ from quick import environment
 
 from kernelgan_fast.cli import info
 from kernelgan_fast.cli.main import main
+from kernelgan_fast.estimation.devices import what_auto_means
 from kernelgan_fast.ops import native
-from kernelgan_fast.runs.devices import what_auto_means
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,7 +120,7 @@ def test_gpus_are_listed_with_whether_kernels_run_on_them(
     ]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: cards[index])
-    monkeypatch.setattr("kernelgan_fast.runs.devices.what_auto_means", lambda: "cpu")
+    monkeypatch.setattr("kernelgan_fast.estimation.devices.what_auto_means", lambda: "cpu")
     assert main(["info"]) == 0
     out = capsys.readouterr().out
     assert "cuda:0          New, compute capability 9.0, 80.0 GiB\n" in out

@@ -107,7 +107,7 @@ def test_the_long_name_is_found_out_before_the_work(
 
     write_photos("a" * 251)
     monkeypatch.setattr("kernelgan_fast.images.read_picture", read)
-    monkeypatch.setattr("kernelgan_fast.runs.batch.read_image", read)
+    monkeypatch.setattr("kernelgan_fast.estimation.pipeline.read_image", read)
     for command in ("estimate", "upscale"):
         assert main([*COMMANDS[command], "--out", command]) == 1
         assert "the file name is too long" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from kernelgan_fast.cli.progress import Bar, Lines, Silent, clock, describe, make_reporter
-from kernelgan_fast.runs.result import ProgressEvent
+from kernelgan_fast.estimation.result import ProgressEvent
 
 
 class Terminal(io.TextIOWrapper):

@@ -13,7 +13,7 @@ from small_results import gaussian, photo, record, write, write_upscaled
 
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.cli.progress import Silent
-from kernelgan_fast.runs.result import ProgressEvent
+from kernelgan_fast.estimation.result import ProgressEvent
 
 
 @pytest.fixture(autouse=True)

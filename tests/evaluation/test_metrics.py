@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation import metrics, shapes
+from kernelgan_fast.evaluation import metrics
 from kernelgan_fast.evaluation.metrics import bicubic, centred, compare, constant_gaussian
 from kernelgan_fast.kernels import BlurKernel, load, target_centre
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation import shapes, tables
+from kernelgan_fast.evaluation import tables
 from kernelgan_fast.evaluation.report import MEASURES, KernelReport, evaluate_kernels, statistics
 from kernelgan_fast.kernels import BlurKernel, save
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from small_sets import write_set
 
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation.blur_laws import draw
 from kernelgan_fast.evaluation.sr_kernels import (
     UNKNOWN_ERROR,
     GivenKernel,

@@ -10,7 +10,7 @@ import torch
 from models import blur, write_unfolding_weights
 from numpy.typing import NDArray
 
-from kernelgan_fast.evaluation import shapes
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.export import onnx as export
 from kernelgan_fast.export import parity
 from kernelgan_fast.export.unfolding import unfolding_model

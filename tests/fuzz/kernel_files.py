@@ -10,9 +10,9 @@ import numpy as np
 from fuzz.outcomes import RejectedInput, check, may_refuse
 from numpy.typing import NDArray
 
+from kernelgan_fast.jobs.kernel_source import fixed_kernel
 from kernelgan_fast.kernels import load
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.runs.kernel_source import fixed_kernel
 
 # Far above what anyone uses; without a limit the arithmetic overflows.
 _LARGEST_SIZE, _LARGEST_SCALE = 1000, 100

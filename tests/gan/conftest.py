@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig
-from kernelgan_fast.crops import plan_crops
+from kernelgan_fast.gan.config import TrainConfig
+from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.trainer import Problem
 
 

@@ -17,9 +17,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.crops import CropPlan, plan_crops
 from kernelgan_fast.gan import losses
+from kernelgan_fast.gan.config import TrainConfig, profile
+from kernelgan_fast.gan.crops import CropPlan, plan_crops
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.trainer import Draw, Problem, Trainer, draws

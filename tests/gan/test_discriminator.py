@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from kernelgan_fast.config import TrainConfig, profile
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.ops import reference
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from kernelgan_fast import ops as implementations
-from kernelgan_fast.config import profile
 from kernelgan_fast.gan import losses, steps
+from kernelgan_fast.gan.config import profile
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.trainer import Draw, Trainer

@@ -13,10 +13,10 @@ import pytest
 import torch
 from tape import tape_graph
 
-from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.gan import draws as draws_module
+from kernelgan_fast.gan import batches as draws_module
 from kernelgan_fast.gan import graph, losses, trainer
-from kernelgan_fast.gan.draws import Problem
+from kernelgan_fast.gan.batches import Problem
+from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.trainer import TrainedKernel
 from kernelgan_fast.ops import native, reference
 from kernelgan_fast.ops.capturing import CAPTURING

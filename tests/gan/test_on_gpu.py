@@ -13,15 +13,15 @@ import pytest
 import torch
 from PIL import Image
 
-from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.crops import plan_crops
+from kernelgan_fast.estimation.devices import missing_for_cuda
 from kernelgan_fast.gan import graph, losses, trainer
+from kernelgan_fast.gan.batches import Draw, Problem, Source, draws
+from kernelgan_fast.gan.config import TrainConfig, profile
+from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.discriminator import Discriminator
-from kernelgan_fast.gan.draws import Draw, Problem, Source, draws
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.steps import Trainer
 from kernelgan_fast.ops import native
-from kernelgan_fast.runs.devices import missing_for_cuda
 
 _MISSING = missing_for_cuda()
 pytestmark = pytest.mark.skipif(_MISSING is not None, reason=f"needs a GPU: {_MISSING}")

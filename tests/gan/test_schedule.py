@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from kernelgan_fast.config import TrainConfig, profile
+from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.schedule import Schedule, first_similar, learning_rate
 
 CONFIG = profile("paper")

@@ -14,10 +14,11 @@ import torch
 from patience import wait_until
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig, profile
-from kernelgan_fast.gan import side_by_side, steps, trainer
-from kernelgan_fast.gan.side_by_side import Stopped
+from kernelgan_fast.gan import steps, trainer
+from kernelgan_fast.gan import workers as side_by_side
+from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.trainer import Draw, Problem, TrainedKernel, Trainer, train
+from kernelgan_fast.gan.workers import Stopped
 from kernelgan_fast.ops import native, reference
 
 MakeProblem = Callable[..., Problem]

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.gan import draws as draws_module
+from kernelgan_fast.gan import batches as draws_module
 from kernelgan_fast.gan import losses
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.steps import pieces

@@ -218,8 +218,8 @@ def test_includes() -> None:
     ("path", "source"),
     [
         ("gan/trainer.py", "def f():\n    from kernelgan_fast import images"),
-        ("gan/trainer.py", "import kernelgan_fast.runs.folder"),
-        ("analysis/noise.py", "from kernelgan_fast.spectral import estimate_spectral"),
+        ("gan/trainer.py", "import kernelgan_fast.jobs.estimate"),
+        ("analysis/noise.py", "from kernelgan_fast.estimation.spectral import estimate_spectral"),
         ("kernels/store.py", "from kernelgan_fast.gan.trainer import train"),
         ("kernels/blur_kernel.py", "from kernelgan_fast.kernels import geometry"),
         ("config.py", "from kernelgan_fast import estimate"),

@@ -9,8 +9,8 @@ import pytest
 from small_results import gaussian, photo, record, write, write_upscaled
 
 from kernelgan_fast.errors import OutputError
+from kernelgan_fast.estimation.result import ProgressEvent
 from kernelgan_fast.report.writing import write_report
-from kernelgan_fast.runs.result import ProgressEvent
 
 
 def test_a_folder_as_it_should_be(tmp_path: Path) -> None:

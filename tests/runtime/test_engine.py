@@ -13,8 +13,8 @@ from quick import pixels
 from kernelgan_fast import upscale
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_downscale, export_sr
+from kernelgan_fast.jobs.upscale import upscale_settings
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runs.upscaling import upscale_settings
 from kernelgan_fast.runtime.card import read_card
 from kernelgan_fast.runtime.engine import Engine, framed
 from kernelgan_fast.sr.conditioning import Conditioning

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kernelgan_fast.evaluation.blur_laws import draw
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.ops import reference
 from kernelgan_fast.sr.forward_model import ForwardModel, convolve
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from photos import COLOSSEUM, grey, photo, stars
 from torch import Tensor
 
-from kernelgan_fast.evaluation.blur_laws import draw
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import prepare
 from kernelgan_fast.sr.guards import Guarded

@@ -11,8 +11,8 @@ from degraded import Degraded
 from degraded import degraded as make_degraded
 from PIL import Image
 
+from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation.blur_laws import draw
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import METHODS, check_method, prepare
 from kernelgan_fast.sr.upscaler import Options

@@ -10,7 +10,7 @@ import torch
 from degraded import degraded
 from torch import Tensor
 
-from kernelgan_fast.runs.devices import missing_for_cuda
+from kernelgan_fast.estimation.devices import missing_for_cuda
 from kernelgan_fast.sr import zssr
 from kernelgan_fast.sr.upscaler import Options
 

@@ -11,8 +11,8 @@ from photos import COLOSSEUM, decoded, jpeg, photo, with_noise
 
 from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
 from kernelgan_fast.analysis.compression import measure_compression
-from kernelgan_fast.evaluation.blur_laws import draw
-from kernelgan_fast.evaluation.degradation import degrade
+from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.degradation.degrade import degrade
 from kernelgan_fast.images import as_photo
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import prepare

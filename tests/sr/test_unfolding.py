@@ -12,8 +12,8 @@ from models import blur, write_unfolding_weights, write_weights
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.forward_model import ForwardModel

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from kernelgan_fast.analysis import analyse_photo
     from kernelgan_fast.errors import ImageError
     from kernelgan_fast.images import read_image
-    from kernelgan_fast.runs.photos import failed, failed_by_memory, find_photos
+    from kernelgan_fast.jobs.inputs import failed, failed_by_memory, find_photos
 
     photos, failures, _ = find_photos(args.inputs)
     errors = [failure.error for failure in failures]

@@ -49,8 +49,8 @@ def _say_what_may_stand(parser: argparse.ArgumentParser) -> None:
     """Mark the arguments of `parser` and of its commands that are names, files or folders."""
     import shtab
 
-    from kernelgan_fast.config import PROFILES
-    from kernelgan_fast.runs.upscaling import methods
+    from kernelgan_fast.gan.config import PROFILES
+    from kernelgan_fast.jobs.upscale import methods
 
     names = {"profile": tuple(PROFILES), "method": methods()}
     for action in parser._actions:

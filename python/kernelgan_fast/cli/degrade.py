@@ -11,7 +11,7 @@ from kernelgan_fast.cli.session import EXIT_CODES, Session
 from kernelgan_fast.errors import InputError
 
 if TYPE_CHECKING:
-    from kernelgan_fast.runs.result import PhotoResult
+    from kernelgan_fast.estimation.result import PhotoResult
 
 HELP = "make small photos with known kernels, to test estimates"
 DESCRIPTION = """\
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.runs.degrading import DegradeRun, degrade_settings
+    from kernelgan_fast.jobs.degrade import DegradeRun, degrade_settings
 
     settings = degrade_settings(
         law=args.law,
@@ -92,7 +92,7 @@ class _Session(Session):
         return f"law {self.args.law}, scale {self.args.scale}, seed {self.args.seed}{noise}{jpeg}"
 
     def line(self, result: PhotoResult) -> str:
-        from kernelgan_fast.runs.findings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import told_widths
 
         facts = result.summary["kernel"]
         assert isinstance(facts, Mapping)

@@ -9,8 +9,8 @@ from kernelgan_fast.cli.arguments import add_format, add_output, add_photos
 from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
-    from kernelgan_fast.runs.downscaling import DownscaleRun
-    from kernelgan_fast.runs.result import PhotoResult
+    from kernelgan_fast.estimation.result import PhotoResult
+    from kernelgan_fast.jobs.downscale import DownscaleRun
 
 HELP = "make photos smaller by a kernel, or LR-HR pairs to train with"
 DESCRIPTION = """\
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.runs.downscaling import DownscaleRun, downscale_settings
+    from kernelgan_fast.jobs.downscale import DownscaleRun, downscale_settings
 
     settings = downscale_settings(
         kernel=args.kernel,

@@ -14,11 +14,11 @@ from kernelgan_fast.cli.session import EXIT_CODES, Session, counted
 from kernelgan_fast.errors import InputError
 
 if TYPE_CHECKING:
-    from kernelgan_fast.config import TrainConfig
-    from kernelgan_fast.fleet.run import FleetRun
-    from kernelgan_fast.runs.folder import FolderRun
-    from kernelgan_fast.runs.result import PhotoResult
-    from kernelgan_fast.runs.settings import Tiles
+    from kernelgan_fast.estimation.options import Tiles
+    from kernelgan_fast.estimation.result import PhotoResult
+    from kernelgan_fast.gan.config import TrainConfig
+    from kernelgan_fast.jobs.distributed import FleetRun
+    from kernelgan_fast.jobs.estimate import FolderRun
 
 HELP = "estimate the kernel of photos"
 DESCRIPTION = """\
@@ -190,7 +190,7 @@ def _maker(args: argparse.Namespace) -> Callable[..., FolderRun | FleetRun]:
         from kernelgan_fast.api import estimate_files
 
         return estimate_files
-    from kernelgan_fast.fleet.run import estimate_everywhere
+    from kernelgan_fast.jobs.distributed import estimate_everywhere
 
     return partial(estimate_everywhere, engine=args.engine, address=args.address)
 
@@ -211,7 +211,7 @@ class _Session(Session):
         return f"{_recipe(config)}{many}{_grid(self._settings.tiles)}, {place}"
 
     def line(self, result: PhotoResult) -> str:
-        from kernelgan_fast.runs.findings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import told_widths
 
         parts = [f"widths {told_widths(_kernel_facts(result)[f'x{self.args.scale}'])}"]
         spread = result.summary["spread"]

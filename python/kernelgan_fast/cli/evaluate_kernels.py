@@ -92,7 +92,7 @@ def _write(report: KernelReport, out: str) -> list[str]:
     """Write the tables and the plot; returns what to say about it."""
     from kernelgan_fast.evaluation import tables
     from kernelgan_fast.evaluation.plot import save_plot
-    from kernelgan_fast.runs.outputs import OutputFolder
+    from kernelgan_fast.jobs.outputs import OutputFolder
 
     folder = OutputFolder(out).path
     files = tables.save(report, folder)

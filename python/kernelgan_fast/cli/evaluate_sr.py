@@ -18,13 +18,13 @@ from kernelgan_fast.cli.console import print_document, print_message
 from kernelgan_fast.cli.progress import Reporter, make_reporter
 from kernelgan_fast.cli.reports import add_report, listed, written
 from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.runs.result import ProgressEvent
+from kernelgan_fast.estimation.result import ProgressEvent
 
 if TYPE_CHECKING:
     from kernelgan_fast.evaluation.sr_kernels import GivenKernel, Kernels
     from kernelgan_fast.evaluation.sr_report import SrReport
     from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
-    from kernelgan_fast.runs.outputs import OutputFolder
+    from kernelgan_fast.jobs.outputs import OutputFolder
 
 HELP = "measure super-resolution with true and estimated kernels"
 DESCRIPTION = """\
@@ -112,7 +112,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.runs.outputs import OutputFolder
+    from kernelgan_fast.jobs.outputs import OutputFolder
 
     folder = None if args.out is None else OutputFolder(args.out)
     try:
@@ -126,7 +126,7 @@ def _measure(args: argparse.Namespace, folder: OutputFolder | None) -> int:
     from kernelgan_fast.evaluation import sr_tables
     from kernelgan_fast.evaluation.sr_bench import SrOptions, check_request, evaluate_sr
     from kernelgan_fast.evaluation.sr_set import find_set
-    from kernelgan_fast.runs.upscaling import upscale_settings
+    from kernelgan_fast.jobs.upscale import upscale_settings
 
     test = find_set(args.test, args.scale, high=args.hr)
     if args.photos is not None:
@@ -177,9 +177,9 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
 
     Files are read, and what is wrong is told, before that: estimates may take long.
     """
-    from kernelgan_fast.config import PROFILES
+    from kernelgan_fast.estimation.options import METHODS
     from kernelgan_fast.evaluation import sr_kernels
-    from kernelgan_fast.runs.settings import METHODS
+    from kernelgan_fast.gan.config import PROFILES
 
     found: Kernels
     methods = [method for method in METHODS if method != "kernelgan"]  # that is what profiles do
@@ -207,11 +207,10 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
 def _selected(test: SrSet, *, quiet: bool) -> Kernels:
     """Select the kernels of all photos as `upscale` does it."""
     from kernelgan_fast.evaluation.sr_kernels import SELECTED, selected_kernels
-    from kernelgan_fast.runs.selecting import given_kernel
 
     with _reporter(quiet) as reporter:
         reporter.say(f"estimating kernels: {SELECTED}")
-        return selected_kernels(test, given_kernel)
+        return selected_kernels(test)
 
 
 def _estimated(name: str, test: SrSet, *, quiet: bool) -> Kernels:
@@ -240,8 +239,8 @@ def _batch(
     name: str, photos: Sequence[SrPhoto], scale: int, reporter: Reporter
 ) -> list[GivenKernel]:
     from kernelgan_fast.api import estimate
-    from kernelgan_fast.config import PROFILES
     from kernelgan_fast.evaluation.sr_kernels import UNKNOWN_ERROR, GivenKernel
+    from kernelgan_fast.gan.config import PROFILES
 
     began = time.perf_counter()
     found = estimate(

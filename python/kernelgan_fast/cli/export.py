@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from kernelgan_fast.cli.console import print_document, print_result
 from kernelgan_fast.cli.progress import Reporter, make_reporter
-from kernelgan_fast.runs.result import ProgressEvent
+from kernelgan_fast.estimation.result import ProgressEvent
 
 HELP = "write the downscaler or the upscaler as an ONNX model"
 DESCRIPTION = """\
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.runs.exporting import engine_of, export_model
+    from kernelgan_fast.jobs.export import engine_of, export_model
 
     own = ("method", "noise", "weights", "photo", "iterations", "seed")
     reporter = make_reporter(sys.stderr, quiet=args.quiet)

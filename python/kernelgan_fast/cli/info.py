@@ -52,8 +52,8 @@ def gather() -> dict[str, Any]:
             the extension's kernels run on it;
         auto: what `--device auto` runs on, or None.
     """
-    from kernelgan_fast.runs.devices import what_auto_means
-    from kernelgan_fast.runs.settings import available_threads, versions
+    from kernelgan_fast.estimation.devices import what_auto_means
+    from kernelgan_fast.estimation.options import available_threads, versions
 
     extension, missing = _extension()
     return {

@@ -11,7 +11,7 @@ from kernelgan_fast.cli.console import write_message
 from kernelgan_fast.escaping import printable
 
 if TYPE_CHECKING:
-    from kernelgan_fast.runs.result import ProgressEvent
+    from kernelgan_fast.estimation.result import ProgressEvent
 
 _REDRAW_SECONDS = 0.1
 _BAR_CELLS = 16

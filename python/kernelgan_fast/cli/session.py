@@ -23,9 +23,9 @@ from kernelgan_fast.errors import OutputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kernelgan_fast.runs.clock import Progress
-    from kernelgan_fast.runs.result import PhotoResult
-    from kernelgan_fast.runs.urls import Url
+    from kernelgan_fast.estimation.progress import Progress
+    from kernelgan_fast.estimation.result import PhotoResult
+    from kernelgan_fast.urls import Url
 
 EXIT_CODES = """\
 exit codes: 0 all done, 1 a photo failed, 2 wrong usage, 3 nothing could be

@@ -9,8 +9,8 @@ from kernelgan_fast.cli.arguments import add_format, add_output, add_photos, noi
 from kernelgan_fast.cli.session import EXIT_CODES, ResizeSession
 
 if TYPE_CHECKING:
-    from kernelgan_fast.runs.result import PhotoResult
-    from kernelgan_fast.runs.upscaling import UpscaleRun
+    from kernelgan_fast.estimation.result import PhotoResult
+    from kernelgan_fast.jobs.upscale import UpscaleRun
 
 HELP = "make photos larger, with the kernel that made them small"
 DESCRIPTION = """\
@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    from kernelgan_fast.runs.upscaling import UpscaleRun, upscale_settings
+    from kernelgan_fast.jobs.upscale import UpscaleRun, upscale_settings
 
     settings = upscale_settings(
         kernel=args.kernel,
@@ -127,7 +127,7 @@ class _Session(ResizeSession):
 
     def measured(self, result: PhotoResult) -> str:
         """Noise, compression, and the widths of the kernel with its expected error."""
-        from kernelgan_fast.runs.findings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import told_widths
 
         facts, error = result.summary["kernel"], result.summary.get("expected_error")
         assert isinstance(facts, dict)

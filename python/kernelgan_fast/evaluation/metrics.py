@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.evaluation import shapes
 from kernelgan_fast.kernels.blur_kernel import BlurKernel, Widths, widths_of
 from kernelgan_fast.kernels.geometry import shift, target_centre
 

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
+from kernelgan_fast.degradation.degrade import shrink
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.evaluation import metrics, quality
-from kernelgan_fast.evaluation.degradation import shrink
 from kernelgan_fast.evaluation.sr_baselines import PREFIX, Baseline
 from kernelgan_fast.evaluation.sr_kernels import GivenKernel, Kernels, applied_kernel
 from kernelgan_fast.evaluation.sr_report import (

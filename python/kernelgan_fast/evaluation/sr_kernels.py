@@ -6,18 +6,18 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
-from kernelgan_fast.analysis import PhotoAnalysis, analyse_photo
+from kernelgan_fast.analysis import analyse_photo
+from kernelgan_fast.degradation.blur_models import from_file
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation import metrics
-from kernelgan_fast.evaluation.blur_laws import from_file
 from kernelgan_fast.evaluation.pairs import kernel_files
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
 from kernelgan_fast.files import read_json
-from kernelgan_fast.images import Photo, read_image
+from kernelgan_fast.images import read_image
+from kernelgan_fast.jobs.kernel_selection import kernel_for
 from kernelgan_fast.kernels import store
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
@@ -47,10 +47,6 @@ class GivenKernel:
     noise: float = 0.0
     estimate: BlurKernel | None = None
     exact: bool = False
-
-
-# Gives the kernel to enlarge a photo with, by the photo, its analysis and the scale.
-Select: TypeAlias = Callable[[Photo, PhotoAnalysis, int], GivenKernel]
 
 
 @dataclass(frozen=True)
@@ -86,22 +82,25 @@ def true_kernels(test: SrSet) -> Kernels:
     return Kernels(TRUE, {photo.key: _told(_true, photo, test.scale) for photo in test.photos})
 
 
-def selected_kernels(
-    test: SrSet, select: Select, progress: Callable[[int], None] | None = None
-) -> Kernels:
+def selected_kernels(test: SrSet, progress: Callable[[int], None] | None = None) -> Kernels:
     """The kernels that `upscale` selects: by expected loss, from each photo's analysis.
 
     Args:
-        test: the photos.
-        select: gives the kernel of a photo by its analysis and the scale.
-        progress: called with the number of photos done; may raise to stop.
+        test: The photos.
+        progress: Called with the number of photos done; may raise to stop.
     """
 
     def find(photo: SrPhoto, scale: int) -> GivenKernel:
         began = time.perf_counter()
         image = read_image(photo.low)
-        given = select(image, analyse_photo(image), scale)
-        return replace(given, seconds=time.perf_counter() - began)
+        applied = kernel_for(image, analyse_photo(image), scale)
+        return GivenKernel(
+            applied.kernel,
+            applied.error,
+            seconds=time.perf_counter() - began,
+            noise=applied.noise,
+            estimate=applied.estimate,
+        )
 
     given: dict[str, GivenKernel | str] = {}
     for done, photo in enumerate(test.photos, 1):

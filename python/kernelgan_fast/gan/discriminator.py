@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.seeding import DISCRIMINATOR, generator_for
 from kernelgan_fast.ops import reference
 from kernelgan_fast.ops.layout import discriminator_lengths, discriminator_shapes

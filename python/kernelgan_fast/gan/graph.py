@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig
-from kernelgan_fast.gan.draws import Draw, Source, bytes_an_iteration, one_by_one
+from kernelgan_fast.gan.batches import Draw, Source, bytes_an_iteration, one_by_one
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
 from kernelgan_fast.ops.capturing import CAPTURING
 

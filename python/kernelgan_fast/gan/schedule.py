@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig
+from kernelgan_fast.gan.config import TrainConfig
 
 
 def learning_rate(iteration: int, config: TrainConfig) -> float:

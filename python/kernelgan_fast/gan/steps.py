@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.gan import losses
+from kernelgan_fast.gan.batches import Draw
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
-from kernelgan_fast.gan.draws import Draw
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.schedule import Schedule, learning_rate
 

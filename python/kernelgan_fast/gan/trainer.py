@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kernelgan_fast.config import TrainConfig
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.gan import losses
+from kernelgan_fast.gan.batches import Draw, Problem, Source, draws
+from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
-from kernelgan_fast.gan.draws import Draw, Problem, Source, draws
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.graph import (
     Capture,
@@ -31,8 +31,8 @@ from kernelgan_fast.gan.graph import (
     train_in_stretches,
 )
 from kernelgan_fast.gan.schedule import first_similar
-from kernelgan_fast.gan.side_by_side import Stopped, run_side_by_side
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
+from kernelgan_fast.gan.workers import Stopped, run_side_by_side
 
 __all__ = ["Draw", "Problem", "TrainedKernel", "Trainer", "draws", "train", "train_each"]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import read_json
-from kernelgan_fast.runs.records import FORMAT, is_record
-from kernelgan_fast.runs.schema import file_name
-from kernelgan_fast.runs.upscaling import UpscaleRun
+from kernelgan_fast.jobs.records import FORMAT, is_record
+from kernelgan_fast.jobs.schema import file_name
+from kernelgan_fast.jobs.upscale import UpscaleRun
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
+from kernelgan_fast.estimation.kernel_warnings import MOST_EXPECTED_ERROR
 from kernelgan_fast.report.pictures import COLOURS
 from kernelgan_fast.report.rows import Row
-from kernelgan_fast.runs.findings import MOST_EXPECTED_ERROR
 
 # Where JavaScript runs it lays out so many rows at first; it must know of that before the table.
 _AT_FIRST = 200

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.jobs.records import source_facts
 from kernelgan_fast.kernels.picture import VIRIDIS, colours
-from kernelgan_fast.runs.records import source_facts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,7 +166,7 @@ def crop_map(pixels: NDArray[np.uint8], reduced: float) -> NDArray[np.uint8]:
     """
     from PIL import Image
 
-    from kernelgan_fast.crops import gradient_map, probability_map
+    from kernelgan_fast.gan.crops import gradient_map, probability_map
 
     grey = pixels.astype(np.float32) @ np.array(_GREY, dtype=np.float32)
     centres = probability_map(gradient_map(grey), max(round(_CROP / reduced), 2))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from kernelgan_fast.estimation.kernel_warnings import border_mass
 from kernelgan_fast.kernels.geometry import target_centre
-from kernelgan_fast.runs.findings import border_mass
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel

@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 import kernelgan_fast
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.estimation.result import ProgressEvent
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.report import folder as results
 from kernelgan_fast.report import page, pictures
 from kernelgan_fast.report.folder import Enlarged, Entry
 from kernelgan_fast.report.rows import Row, kernel_data, make_row
-from kernelgan_fast.runs.result import ProgressEvent
 
 REPORT_NAME = "report.html"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from kernelgan_fast.degradation.degrade import degrade
 from kernelgan_fast.errors import ImageError
-from kernelgan_fast.evaluation.degradation import degrade
+from kernelgan_fast.estimation.spectral import estimate_spectral
 from kernelgan_fast.files import atomic_write
-from kernelgan_fast.spectral import estimate_spectral
 from kernelgan_fast.training.kernel_pairs import KernelPair, distance, draw_true
 from kernelgan_fast.training.photos import PhotoStore
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelgan_fast.evaluation import blur_laws, shapes
+from kernelgan_fast.degradation import blur_models as blur_laws
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.kernels.geometry import recentre, target_centre
 
 Array = NDArray[np.float64]
