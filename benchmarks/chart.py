@@ -51,7 +51,7 @@ class Row(NamedTuple):
 
 
 def chart(rows: list[Row], title: str, notes: tuple[str, str]) -> str:
-    """Draw the bars on a logarithmic axis, with two lines below."""
+    """Batch the bars on a logarithmic axis, with two lines below."""
     bottom = TOP + PITCH * len(rows)
     height = bottom + FOOT
     told = "; ".join(f"{row.label}: {figure(row.seconds)}" for row in rows)

@@ -71,7 +71,7 @@ def floor(config: TrainConfig, flops: float, bandwidth: float) -> dict[str, Any]
     memory = config.iterations * bytes_moved(config) / bandwidth
     return {
         "operations_an_iteration": operations(config),
-        "bytes_an_iteration": bytes_moved(config),
+        "bytes_per_iteration": bytes_moved(config),
         "seconds_of_arithmetic_a_photo": arithmetic,
         "seconds_of_memory_a_photo": memory,
         "seconds_a_photo": max(arithmetic, memory),

@@ -32,7 +32,7 @@ class Degraded:
 
 
 def degraded(scale: int) -> Degraded:
-    """A CC0 photo made small by a kernel of DIV2KRK's law, which is not symmetric."""
+    """A CC0 photo made small by a kernel of DIV2KRK's blur model, which is not symmetric."""
     photo = read_image(DATA / "roman-colosseum_160x112.png").pixels
     kernel = draw("div2krk", scale, seed=1, name="photo").array
     low = degrade(photo, kernel, scale)

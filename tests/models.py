@@ -50,7 +50,7 @@ def write_srmd_weights(path: Path, scale: int, *, takes_noise: bool = True) -> P
 
 
 def blur(scale: int) -> BlurKernel:
-    """A kernel of DIV2KRK's law, which is not symmetric."""
+    """A kernel of DIV2KRK's blur model, which is not symmetric."""
     return BlurKernel(draw("div2krk", scale, seed=1, name="photo").array, scale)
 
 

@@ -14,7 +14,7 @@ NAMES = {"osprey": "perched-osprey_112x112.png", "roma": "roman-colosseum_160x11
 
 
 def write_set(folder: Path, scale: int = 2) -> Path:
-    """Write hr/, lr_x2/ and gt_k_x2/ of two photos, blurred by kernels of DIV2KRK's law."""
+    """Write hr/, lr_x2/ and gt_k_x2/ of two photos, blurred by kernels of DIV2KRK's blur model."""
     for part in ("hr", f"lr_x{scale}", f"gt_k_x{scale}"):
         (folder / part).mkdir(parents=True)
     for name, file in NAMES.items():

@@ -32,7 +32,7 @@ __all__ = [
     "upscale",
 ]
 
-_HOMES = {
+_REGISTRY = {
     "BlurKernel": "kernels.blur_kernel",
     "Estimate": "api",
     "TrainConfig": "gan.config",
@@ -51,8 +51,8 @@ def __getattr__(name: str) -> object:
         return _version()
     if name == "errors":
         return import_module(f"{__name__}.errors")
-    if name in _HOMES:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _REGISTRY:
+        return getattr(import_module(f"{__name__}.{_REGISTRY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -38,25 +38,25 @@ def test_a_folder_of_photos(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith("in/a.png  widths ")
     assert lines[0].endswith("  kernelgan_lr/lr_x2/a.png")
     said = printed.err.splitlines()
-    assert said[0] == "3 photos, law div2krk, scale 2, seed 0, into kernelgan_lr"
+    assert said[0] == "3 photos, blur model div2krk, scale 2, seed 0, into kernelgan_lr"
     assert "done 3/3: in/c.png" in said and re.fullmatch(r"3 done in \d+:\d\d", said[-1])
     assert len(os.listdir("kernelgan_lr/lr_x2")) == len(os.listdir("kernelgan_lr/gt_k_x2")) == 3
 
 
 def test_round_kernels_have_no_angle(capsys: pytest.CaptureFixture[str]) -> None:
-    for law, angles in (("gaussian", 0), ("div2krk", 1)):
-        assert degrade("in/a.png", "--law", law, "--quiet", "--out", law) == 0
+    for blur_model, angles in (("gaussian", 0), ("div2krk", 1)):
+        assert degrade("in/a.png", "--blur-model", blur_model, "--quiet", "--out", blur_model) == 0
         assert capsys.readouterr().out.count(" px at ") == angles
 
 
 def test_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     code = degrade(
-        "in/a.png", "--law", "disk", "--set", "radius=3.2", "--scale", "4", "--seed", "7",
+        "in/a.png", "--blur-model", "disk", "--set", "radius=3.2", "--scale", "4", "--seed", "7",
         "--noise", "2", "--jpeg", "90", "--out", "o",
     )  # fmt: skip
     assert code == 0
     said = capsys.readouterr().err
-    assert "1 photo, law disk, scale 4, seed 7, noise 2, JPEG 90, into o" in said
+    assert "1 photo, blur model disk, scale 4, seed 7, noise 2, JPEG 90, into o" in said
     entry = json.loads(Path("o/degradation.json").read_text())["photos"]["a"]["x4"]
     assert entry["parameters"] == {"radius": 3.2}
     request = entry["request"]
@@ -90,7 +90,7 @@ def test_what_was_done_to_a_kernel_is_told(capsys: pytest.CaptureFixture[str]) -
     import numpy as np
 
     np.save("k.npy", np.ones((5, 5)) / 25)
-    assert degrade("in/a.png", "--law", "k.npy") == 0
+    assert degrade("in/a.png", "--blur-model", "k.npy") == 0
     assert "note: in/a.png: " in (err := capsys.readouterr().err)
     assert "of k.npy left its frame as it was centred" in err
 
@@ -98,11 +98,14 @@ def test_what_was_done_to_a_kernel_is_told(capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["in", "--law", "dsk"], "did you mean disk?"),
-        (["in", "--law", "disk", "--set", "radius"], "NAME=VALUE"),
-        (["in", "--law", "disk", "--set", "radius=x"], "NAME=VALUE with a number, got 'radius=x'"),
-        (["in", "--law", "disk", "--set", "radius=99"], "at most 3.5"),
-        (["in", "--law", "none.mat"], "no such file"),
+        (["in", "--blur-model", "dsk"], "did you mean disk?"),
+        (["in", "--blur-model", "disk", "--set", "radius"], "NAME=VALUE"),
+        (
+            ["in", "--blur-model", "disk", "--set", "radius=x"],
+            "NAME=VALUE with a number, got 'radius=x'",
+        ),
+        (["in", "--blur-model", "disk", "--set", "radius=99"], "at most 3.5"),
+        (["in", "--blur-model", "none.mat"], "no such file"),
         (["in", "--scale", "3"], "choose from"),
         (["in", "--noise", "-1"], "noise must be"),
         (["in", "--jpeg", "0"], "1 to 95"),

@@ -16,7 +16,7 @@ from kernelgan_fast.export import tensorrt
 from kernelgan_fast.export.tensorrt import BuiltEngine
 from kernelgan_fast.images import read_image
 from kernelgan_fast.jobs import export as exporting
-from kernelgan_fast.jobs.resolved_kernel import Applied, KernelSource
+from kernelgan_fast.jobs.resolved_kernel import KernelSource, ResolvedKernel
 from kernelgan_fast.kernels import save
 
 pytest.importorskip("onnxruntime")
@@ -90,7 +90,7 @@ def test_a_network_trained_on_a_photo(
 
     def estimated(kernel: str, scale: int) -> KernelSource:
         asked.append((kernel, scale))
-        found = Applied(blur(scale), "its own kernel", notes=("a doubtful kernel",))
+        found = ResolvedKernel(blur(scale), "its own kernel", notes=("a doubtful kernel",))
         return KernelSource("each photo's own", lambda photo, name: found, lambda photo, name: None)
 
     monkeypatch.setattr(exporting, "kernel_source", estimated)

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from kernelgan_fast.degradation import blur_models as blur_laws
-from kernelgan_fast.degradation import shapes
-from kernelgan_fast.degradation.blur_models import LAWS, centred_as_div2krk, draw, from_file
+from kernelgan_fast.degradation import blur_models, shapes
+from kernelgan_fast.degradation.blur_models import BLUR_MODELS, centred_as_div2krk, draw, from_file
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation.metrics import compare, constant_gaussian
 from kernelgan_fast.kernels import BlurKernel, centre_of_mass, compose_x4, shift, target_centre
@@ -20,17 +19,17 @@ SIZES = {2: (11, 17), 4: (31, 33)}
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize("law", list(LAWS))
-def test_every_kernel_can_be_applied_as_it_is(law: str, scale: int) -> None:
+@pytest.mark.parametrize("blur_model", list(BLUR_MODELS))
+def test_every_kernel_can_be_applied_as_it_is(blur_model: str, scale: int) -> None:
     for name in "abc":
-        kernel = draw(law, scale, seed=1, name=name)
+        kernel = draw(blur_model, scale, seed=1, name=name)
         size = kernel.array.shape[0]
-        assert size == SIZES[scale][law != "div2krk"]
+        assert size == SIZES[scale][blur_model != "div2krk"]
         target = target_centre(size, scale)
         assert centre_of_mass(kernel.array) == pytest.approx((target, target), abs=1e-6)
         assert kernel.array.sum() == pytest.approx(1, abs=1e-9)
-        assert set(kernel.parameters) == set(LAWS[law].ranges(scale))
-        for key, (low, high) in LAWS[law].ranges(scale).items():
+        assert set(kernel.parameters) == set(BLUR_MODELS[blur_model].ranges(scale))
+        for key, (low, high) in BLUR_MODELS[blur_model].ranges(scale).items():
             assert low <= kernel.parameters[key] <= high
 
 
@@ -96,10 +95,10 @@ def test_div2krk_s_constant_errs_as_the_published_set_s_does() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "scale", "fixed", "words"),
+    ("blur_model", "scale", "fixed", "words"),
     [
         ("dsk", 2, {}, "did you mean disk?"),
-        ("xyz", 2, {}, "law must be div2krk, gaussian"),
+        ("xyz", 2, {}, "blur model must be div2krk, gaussian"),
         ("disk", 3, {}, "scale 2 and 4, got 3"),
         ("disk", 2, {"sigma": 1.0}, "has the parameters radius, got 'sigma'"),
         ("box", 2, {"sigma": 1.0}, "has the parameters none"),
@@ -108,9 +107,9 @@ def test_div2krk_s_constant_errs_as_the_published_set_s_does() -> None:
         ("disk", 2, {"radius": float("nan")}, "got nan"),
     ],
 )
-def test_wrong_requests(law: str, scale: int, fixed: dict[str, float], words: str) -> None:
+def test_wrong_requests(blur_model: str, scale: int, fixed: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        draw(law, scale, seed=0, name="a", fixed=fixed)
+        draw(blur_model, scale, seed=0, name="a", fixed=fixed)
 
 
 def test_a_file_is_centred_by_the_rule_of_div2krk(tmp_path: Path) -> None:
@@ -163,7 +162,7 @@ def test_the_laws_are_those_of_the_help() -> None:
     from kernelgan_fast.cli.degrade import DESCRIPTION
 
     words = DESCRIPTION.partition("Laws:")[2].split()
-    assert all(law in words for law in blur_laws.LAWS)
+    assert all(blur_model in words for blur_model in blur_models.BLUR_MODELS)
 
 
 @pytest.mark.parametrize("scale", [2, 4])

@@ -40,10 +40,10 @@ def test_published_pairs_come_out_to_the_grey_level(shared: Path, scale: int) ->
             assert np.array_equal(made, np.asarray(published)[..., :3])
 
 
-@pytest.mark.parametrize("law", ["div2krk", "lanczos", "motion"])
+@pytest.mark.parametrize("blur_model", ["div2krk", "lanczos", "motion"])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_the_rule(pixels: NDArray[Any], law: str, scale: int) -> None:
-    kernel = draw(law, scale, seed=0, name="a").array
+def test_the_rule(pixels: NDArray[Any], blur_model: str, scale: int) -> None:
+    kernel = draw(blur_model, scale, seed=0, name="a").array
     exact = by_scipy(pixels, kernel, scale)
     assert shrink(pixels.astype(np.float32), kernel, scale) == pytest.approx(exact, abs=1e-6)
     made = degrade(pixels, kernel, scale)
@@ -51,13 +51,13 @@ def test_the_rule(pixels: NDArray[Any], law: str, scale: int) -> None:
     assert np.array_equal(made, np.floor(np.clip(exact + 1e-6, 0, 255)))
 
 
-@pytest.mark.parametrize("law", ["div2krk", "bicubic", "disk", "motion"])
-def test_a_flat_photo_keeps_its_grey(law: str) -> None:
+@pytest.mark.parametrize("blur_model", ["div2krk", "bicubic", "disk", "motion"])
+def test_a_flat_photo_keeps_its_grey(blur_model: str) -> None:
     """Rounding errors just below a whole number must not become a grey level."""
     for grey in (1, 77, 254, 255):
         photo = np.full((40, 40, 3), grey, np.uint8)
         for name in "abc":
-            made = degrade(photo, draw(law, 2, seed=0, name=name).array, 2)
+            made = degrade(photo, draw(blur_model, 2, seed=0, name=name).array, 2)
             assert (made == grey).all()
 
 

@@ -8,12 +8,12 @@ import pytest
 from kernelgan_fast.estimation.capacity import (
     MOST_PHOTO_BYTES,
     MOST_PROBLEMS,
-    Room,
-    bytes_a_photo,
-    bytes_a_problem,
+    MemoryBudget,
+    bytes_per_photo,
+    bytes_per_problem,
     photos_at_once,
 )
-from kernelgan_fast.gan.batches import bytes_an_iteration
+from kernelgan_fast.gan.batches import bytes_per_iteration
 from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.discriminator import Discriminator
@@ -31,18 +31,18 @@ def test_the_estimate_covers_what_is_known(config: TrainConfig) -> None:
     saved = native.discriminate_saved(
         3, config.discriminator_crop, config.features, 7, config.discriminator_blocks, 2
     )
-    known = 4 * (4 * weights + saved) + 2 * 10 * bytes_an_iteration(config)
-    assert known < bytes_a_problem(config) < 3 * known
+    known = 4 * (4 * weights + saved) + 2 * 10 * bytes_per_iteration(config)
+    assert known < bytes_per_problem(config) < 3 * known
 
 
 def test_a_card_takes_what_its_memory_holds() -> None:
-    problem = bytes_a_problem(CONFIG)
-    room = Room.with_free(100 * problem)
+    problem = bytes_per_problem(CONFIG)
+    room = MemoryBudget.with_free(100 * problem)
     assert room.problems == MOST_PROBLEMS
     assert room.admits(80, 0, CONFIG)
     assert not room.admits(81, 0, CONFIG)
     assert not room.admits(80, problem, CONFIG)
-    large = Room.with_free(1 << 40)
+    large = MemoryBudget.with_free(1 << 40)
     assert large.admits(MOST_PROBLEMS, MOST_PHOTO_BYTES, CONFIG)
     assert not large.admits(MOST_PROBLEMS + 1, 0, CONFIG)
     assert not large.admits(1, MOST_PHOTO_BYTES + 1, CONFIG)
@@ -53,7 +53,7 @@ def test_the_size_of_a_photo() -> None:
     plan = plan_crops(pixels, CONFIG)
     corners = (100 - 64) // 2 + 1, (120 - 64) // 2 + 1, (100 - 26) // 2 + 1, (120 - 26) // 2 + 1
     cells = corners[0] * corners[1] + corners[2] * corners[3]
-    assert bytes_a_photo(plan) == 3 * 100 * 120 + 8 * cells
+    assert bytes_per_photo(plan) == 3 * 100 * 120 + 8 * cells
 
 
 @pytest.mark.parametrize(

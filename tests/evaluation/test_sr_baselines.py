@@ -15,7 +15,7 @@ from torch import Tensor
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.evaluation.sr_baselines import Baseline
 from kernelgan_fast.evaluation.sr_bench import evaluate_sr
-from kernelgan_fast.evaluation.sr_report import BICUBIC_WAY, Way
+from kernelgan_fast.evaluation.sr_report import BICUBIC_WAY, MethodKernel
 from kernelgan_fast.evaluation.sr_set import find_set
 
 
@@ -56,8 +56,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_baseline_goes_one_way(weights: Path, tmp_path: Path) -> None:
     method = f"spandrel:{weights}"
     report = evaluate_sr(find_set(write_set(tmp_path / "set"), 2), [method], [])
-    assert report.failures == () and report.ways == (BICUBIC_WAY, Way(method, ""))
-    gain = report.rows[0].gain(Way(method, ""))
+    assert report.failures == () and report.ways == (BICUBIC_WAY, MethodKernel(method, ""))
+    gain = report.rows[0].gain(MethodKernel(method, ""))
     assert gain is not None and -4 < gain < 0  # repeated pixels are worse than bicubic
 
 

@@ -21,11 +21,11 @@ from kernelgan_fast.evaluation.sr_kernels import (
     bicubic_kernels,
     true_kernels,
 )
-from kernelgan_fast.evaluation.sr_report import BICUBIC_WAY, SrReport, Way
+from kernelgan_fast.evaluation.sr_report import BICUBIC_WAY, MethodKernel, SrReport
 from kernelgan_fast.evaluation.sr_set import SrSet, find_set
 from kernelgan_fast.images import read_image, save_png
 
-TRUE = Way("backprojection", "true")
+TRUE = MethodKernel("backprojection", "true")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def report(photos: SrSet) -> SrReport:
 
 def test_every_photo_goes_every_way(report: SrReport) -> None:
     assert report.methods == ("bicubic", "backprojection") and report.failures == ()
-    ways = (BICUBIC_WAY, Way("backprojection", "bicubic"), TRUE)
+    ways = (BICUBIC_WAY, MethodKernel("backprojection", "bicubic"), TRUE)
     assert report.ways == ways
     assert [row.photo.name for row in report.rows] == ["osprey", "roma"]
     for row in report.rows:
@@ -51,7 +51,7 @@ def test_every_photo_goes_every_way(report: SrReport) -> None:
 
 def test_the_true_kernel_makes_the_best_photo(report: SrReport) -> None:
     for row in report.rows:
-        gain, lower = row.gain(TRUE), row.gain(Way("backprojection", "bicubic"))
+        gain, lower = row.gain(TRUE), row.gain(MethodKernel("backprojection", "bicubic"))
         assert gain is not None and lower is not None and gain > 1.5 and lower < gain - 1
         true, base = row.scores[TRUE], row.scores[BICUBIC_WAY]
         assert true.ssim > base.ssim
@@ -120,8 +120,8 @@ def test_what_fails_is_told_and_the_rest_measured(
     partly = Kernels("true", {**found.given, "roma": "roma: no kernel"})
     report = evaluate_sr(photos, ["tv", "backprojection"], [partly])
     assert [(each.photo, each.way, each.error) for each in report.failures] == [
-        ("osprey", Way("tv", "true"), "tv has no weights"),
-        ("roma", Way("", "true"), "roma: no kernel"),
+        ("osprey", MethodKernel("tv", "true"), "tv has no weights"),
+        ("roma", MethodKernel("", "true"), "roma: no kernel"),
     ]
     assert [set(row.scores) for row in report.rows] == [{BICUBIC_WAY, TRUE}, {BICUBIC_WAY}]
 
@@ -172,7 +172,7 @@ def test_without_true_kernels_there_is_no_consistency(tmp_path: Path) -> None:
     report = evaluate_sr(photos, ["backprojection"], [bicubic_kernels(photos)])
     row = report.rows[0]
     assert {score.consistency for score in row.scores.values()} == {None}
-    assert row.kernel_errors == {} and row.kept(Way("backprojection", "bicubic")) is None
+    assert row.kernel_errors == {} and row.kept(MethodKernel("backprojection", "bicubic")) is None
 
 
 def test_progress_goes_from_0_to_1_and_may_stop(photos: SrSet) -> None:

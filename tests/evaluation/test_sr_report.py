@@ -15,15 +15,15 @@ from kernelgan_fast.evaluation.sr_kernels import GivenKernel, Kernels
 from kernelgan_fast.evaluation.sr_report import (
     BICUBIC_WAY,
     Failure,
+    MethodKernel,
     Score,
     SrReport,
     SrRow,
-    Way,
     ways,
 )
 from kernelgan_fast.evaluation.sr_set import SrPhoto, SrSet
 
-FOUND, TRUE = Way("tv", "found"), Way("tv", "true")
+FOUND, TRUE = MethodKernel("tv", "found"), MethodKernel("tv", "true")
 
 
 def score(psnr: float | None, consistency: float | None = 50.0) -> Score:

@@ -9,7 +9,9 @@ from fuzz.recorded import record_edited as structured
 
 __all__ = ["run", "seeds", "structured"]
 
-_RUN = Recorded("degrade", "degradation.json", "lr_x2/{name}.png", ("--law", "bicubic"), side=96)
+_RUN = Recorded(
+    "degrade", "degradation.json", "lr_x2/{name}.png", ("--blur-model", "bicubic"), side=96
+)
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.crops import CropPlan, plan_crops
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
-from kernelgan_fast.gan.trainer import Draw, Problem, Trainer, draws
+from kernelgan_fast.gan.trainer import Batch, Problem, Trainer, batches
 from kernelgan_fast.ops import native, reference
 
 DATA = Path(__file__).parents[1] / "data"
@@ -53,10 +53,10 @@ def trainers_of(problems: Sequence[Problem], config: TrainConfig) -> tuple[Train
     return trainer_of(native, torch.float32), trainer_of(reference, torch.float64)
 
 
-def draws_of(problems: Sequence[Problem], config: TrainConfig) -> Iterator[tuple[Draw, Draw]]:
-    """The draws of each iteration, in float32 and in float64."""
-    for draw in draws(problems, config, ops=reference, dtype=torch.float64):
-        yield Draw(*(None if part is None else part.float() for part in draw)), draw
+def draws_of(problems: Sequence[Problem], config: TrainConfig) -> Iterator[tuple[Batch, Batch]]:
+    """The batches of each iteration, in float32 and in float64."""
+    for batch in batches(problems, config, ops=reference, dtype=torch.float64):
+        yield Batch(*(None if part is None else part.float() for part in batch)), batch
 
 
 def norms(rows: Tensor) -> Tensor:

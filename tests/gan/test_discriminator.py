@@ -29,9 +29,9 @@ def test_literal_layers_equal_the_op() -> None:
                 view.normal_(generator=torch.Generator().manual_seed(len(name)))
     crops = torch.randn(2, 2, 3, 26, 26, dtype=torch.float64)
     literal, literal_u = discriminator.literal(crops)
-    judged, u_next = discriminator(crops, reference)
-    assert judged.shape == (2, 2, 20, 20)
-    assert float((literal - judged).detach().abs().max()) < 1e-12
+    d_map, u_next = discriminator(crops, reference)
+    assert d_map.shape == (2, 2, 20, 20)
+    assert float((literal - d_map).detach().abs().max()) < 1e-12
     assert float((literal_u - u_next).abs().max()) < 1e-12
 
 
@@ -39,8 +39,8 @@ def test_literal_gradients_equal_the_op(small_config: TrainConfig) -> None:
     discriminator = Discriminator(1, small_config).double()
     crops = torch.randn(1, 2, 3, 6, 6, dtype=torch.float64)
     gradients = [
-        torch.autograd.grad((judged * judged).sum(), discriminator.weights)[0]
-        for judged in (discriminator.literal(crops)[0], discriminator(crops, reference)[0])
+        torch.autograd.grad((d_map * d_map).sum(), discriminator.weights)[0]
+        for d_map in (discriminator.literal(crops)[0], discriminator(crops, reference)[0])
     ]
     assert float((gradients[0] - gradients[1]).norm() / gradients[0].norm()) < 1e-10
 

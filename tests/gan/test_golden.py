@@ -13,7 +13,7 @@ from kernelgan_fast.gan import losses, steps
 from kernelgan_fast.gan.config import profile
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
-from kernelgan_fast.gan.trainer import Draw, Trainer
+from kernelgan_fast.gan.trainer import Batch, Trainer
 from kernelgan_fast.ops import reference
 from kernelgan_fast.ops.layout import discriminator_lengths, discriminator_shapes
 
@@ -58,7 +58,7 @@ def follow(run: Trainer, golden_run: GoldenRun, ops: Any) -> tuple[list[float], 
         crops = golden_run.crop("generator_corners", iteration, 64)
         target = ops.downscale_crops(crops.sum(dim=1, keepdim=True), ideal)
         real = golden_run.crop("real_corners", iteration, 26)
-        record = run.iterate(iteration, Draw(crops, target, real, None))
+        record = run.iterate(iteration, Batch(crops, target, real, None))
         assert record is not None
         recorded.append(record[0].tolist())
     return errors, recorded
@@ -109,8 +109,8 @@ def test_order_of_the_passes_matters(
             return getattr(reference, name)
 
         def discriminate(self, crops: torch.Tensor, *rest: Any) -> Any:
-            judged, u_next = reference.discriminate(crops.flip(1), *rest)
-            return judged.flip(1), u_next
+            d_map, u_next = reference.discriminate(crops.flip(1), *rest)
+            return d_map.flip(1), u_next
 
     monkeypatch.setattr(steps, "RECORD_EVERY", 1)
     errors, _ = follow(start(golden_run, FakeFirst()), golden_run, FakeFirst())

@@ -1,4 +1,4 @@
-"""Replayed stretches give the bits of the eager loop; the fake graph runs on the CPU."""
+"""Replayed segments give the bits of the eager loop; the fake graph runs on the CPU."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def late_threshold(problems: list[Problem], config: TrainConfig) -> float:
 def test_stretches_change_no_bit(
     name: str, iterations: int, small_config: TrainConfig, make_problem: MakeProblem
 ) -> None:
-    """Rates, loss weights and records change between stretches, more than once each."""
+    """Rates, loss weights and records change between segments, more than once each."""
     changes = {"decay_every": 30, "ideal_every": 20, "learning_rate": 1e-3}
     problems = [make_problem(seed, side) for seed, side in enumerate((40, 52))]
     whole = small(name, small_config, iterations=90, **changes)
     config = whole.replace(iterations=iterations, similar_below=late_threshold(problems, whole))
     wanted = trainer.train(problems, config, ops=native)
-    if iterations == 90:  # the first problem becomes similar late, as the stretches' record tells
+    if iterations == 90:  # the first problem becomes similar late, as the segments' record tells
         assert wanted[0].similar_at is not None and wanted[0].similar_at > 20
     assert_same(replayed(problems, config), wanted)
 
@@ -81,7 +81,7 @@ def test_a_schedule_that_divides_nothing(
     small_config: TrainConfig, make_problem: MakeProblem
 ) -> None:
     config = small("mended", small_config, iterations=33, decay_every=15, ideal_every=20)
-    assert graph.stretch_length(config) == 5
+    assert graph.segment_length(config) == 5
     wanted = trainer.train([make_problem(1)], config, ops=native)
     assert_same(replayed([make_problem(1)], config), wanted)
 
@@ -145,7 +145,7 @@ def test_blocks_of_draws_do_not_matter(
 ) -> None:
     config = small_config.replace(iterations=75)
     whole = replayed([make_problem(1)], config)
-    monkeypatch.setattr(graph, "DRAWN_BYTES", 2 * 10 * draws_module.bytes_an_iteration(config))
+    monkeypatch.setattr(graph, "DRAWN_BYTES", 2 * 10 * draws_module.bytes_per_iteration(config))
     assert_same(replayed([make_problem(1)], config), whole)
 
 

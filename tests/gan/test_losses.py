@@ -13,20 +13,20 @@ def maps(passes: int) -> torch.Tensor:
 
 
 def test_generator_gan_loss_and_its_gradient() -> None:
-    judged = maps(1)
-    loss = losses.generator_gan_loss(judged)
-    assert torch.allclose(loss, (judged - 1).abs().mean(dim=(1, 2, 3)))
-    wanted = torch.autograd.grad(loss.sum(), judged)[0]
-    assert torch.allclose(losses.generator_map_gradient(judged.detach()), wanted)
+    d_map = maps(1)
+    loss = losses.generator_gan_loss(d_map)
+    assert torch.allclose(loss, (d_map - 1).abs().mean(dim=(1, 2, 3)))
+    wanted = torch.autograd.grad(loss.sum(), d_map)[0]
+    assert torch.allclose(losses.generator_map_gradient(d_map.detach()), wanted)
 
 
 def test_discriminator_loss_and_its_gradient() -> None:
-    judged = maps(2)
-    loss = losses.discriminator_loss(judged)
-    real, fake = (judged[:, 0] - 1).abs(), judged[:, 1].abs()
+    d_map = maps(2)
+    loss = losses.discriminator_loss(d_map)
+    real, fake = (d_map[:, 0] - 1).abs(), d_map[:, 1].abs()
     assert torch.allclose(loss, (real.mean(dim=(1, 2)) + fake.mean(dim=(1, 2))) / 2)
-    wanted = torch.autograd.grad(loss.sum(), judged)[0]
-    assert torch.allclose(losses.discriminator_map_gradient(judged.detach()), wanted)
+    wanted = torch.autograd.grad(loss.sum(), d_map)[0]
+    assert torch.allclose(losses.discriminator_map_gradient(d_map.detach()), wanted)
 
 
 def test_ideal_kernel_is_centred_by_the_half_pixel_rule() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from kernelgan_fast.estimation.devices import missing_for_cuda
 from kernelgan_fast.gan import graph, losses, trainer
-from kernelgan_fast.gan.batches import Draw, Problem, Source, draws
+from kernelgan_fast.gan.batches import Batch, Problem, Source, batches
 from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.crops import plan_crops
 from kernelgan_fast.gan.discriminator import Discriminator
@@ -53,7 +53,7 @@ def assert_same(got: list[Any], wanted: list[Any]) -> None:
 
 @contextlib.contextmanager
 def queued() -> Iterator[graph.Capture]:
-    """Every stretch as Python queues it, without a graph."""
+    """Every segment as Python queues it, without a graph."""
     yield lambda work: work
 
 
@@ -119,9 +119,11 @@ def test_kernels_follow_those_of_the_cpu(problems: list[Problem]) -> None:
         return Trainer(generator.to(device), discriminator.to(device), config, ops=native)
 
     here, there = trainer_on("cpu"), trainer_on(CUDA)
-    for iteration, draw in enumerate(draws(problems, config, ops=native)):
-        here.iterate(iteration, draw)
-        there.iterate(iteration, Draw(*(None if part is None else part.to(CUDA) for part in draw)))
+    for iteration, batch in enumerate(batches(problems, config, ops=native)):
+        here.iterate(iteration, batch)
+        there.iterate(
+            iteration, Batch(*(None if part is None else part.to(CUDA) for part in batch))
+        )
         apart = (here.kernel.detach() - there.kernel.detach().cpu()).abs().max()
         assert float(apart) < 1e-3, iteration
 

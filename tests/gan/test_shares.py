@@ -17,7 +17,7 @@ from torch import Tensor
 from kernelgan_fast.gan import steps, trainer
 from kernelgan_fast.gan import workers as side_by_side
 from kernelgan_fast.gan.config import TrainConfig, profile
-from kernelgan_fast.gan.trainer import Draw, Problem, TrainedKernel, Trainer, train
+from kernelgan_fast.gan.trainer import Batch, Problem, TrainedKernel, Trainer, train
 from kernelgan_fast.gan.workers import Stopped
 from kernelgan_fast.ops import native, reference
 
@@ -177,12 +177,12 @@ def test_a_failure_in_another_share_stops_the_first(
 ) -> None:
     whole = steps.Trainer.iterate
 
-    def iterate(self: Trainer, iteration: int, draw: Draw) -> Tensor | None:
+    def iterate(self: Trainer, iteration: int, batch: Batch) -> Tensor | None:
         if threading.current_thread() is not threading.main_thread():
             raise MemoryError("of the second share")
         wait_until(told_to_stop)
         seen.append(iteration)
-        return whole(self, iteration, draw)
+        return whole(self, iteration, batch)
 
     seen: list[int] = []
     monkeypatch.setattr(steps.Trainer, "iterate", iterate)

@@ -19,7 +19,7 @@ from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.gan.steps import pieces
-from kernelgan_fast.gan.trainer import Draw, Problem, Trainer, _Share, draws, train
+from kernelgan_fast.gan.trainer import Batch, Problem, Trainer, _Share, batches, train
 from kernelgan_fast.ops import reference
 
 MakeProblem = Callable[..., Problem]
@@ -30,30 +30,30 @@ def trainer_of(config: TrainConfig, count: int = 2) -> Trainer:
     return Trainer(generator.double(), discriminator.double(), config, ops=reference)
 
 
-def random_draw(config: TrainConfig, count: int = 2) -> Draw:
+def random_draw(config: TrainConfig, count: int = 2) -> Batch:
     random = torch.Generator().manual_seed(3)
     side = config.discriminator_crop
     shapes = [(count, 3, config.crop, config.crop), *[(count, 3, side, side)] * 3]
-    return Draw(*(torch.rand(s, generator=random, dtype=torch.float64) * 2 - 1 for s in shapes))
+    return Batch(*(torch.rand(s, generator=random, dtype=torch.float64) * 2 - 1 for s in shapes))
 
 
 def test_generator_step_has_the_gradient_of_the_written_loss(small_config: TrainConfig) -> None:
-    trainer, draw = trainer_of(small_config), random_draw(small_config)
+    trainer, batch = trainer_of(small_config), random_draw(small_config)
     trainer.schedule.penalties.copy_(torch.tensor([[0.5, 0.5, 1, 5], [0.5, 0.5, 0, 0]]))
     trainer.schedule.ideal.copy_(torch.tensor([5.0, 0.05]))
     trainer.refresh_pull()
     generator, discriminator = trainer.generator, trainer.discriminator
-    fake = generator(draw.crops)
-    judged, _ = discriminator(fake[:, None])
+    fake = generator(batch.crops)
+    d_map, _ = discriminator(fake[:, None])
     mask = losses.boundary_mask(small_config.kernel_size)
     penalty, _ = reference.kernel_regularizers(
         generator.kernel(), mask, trainer.schedule.penalties, small_config.sparse_power
     )
-    ideal = (fake - draw.target).square().mean(dim=(1, 2, 3))
-    loss = (judged - 1).abs().mean(dim=(1, 2, 3)) + penalty + trainer.schedule.ideal * ideal
+    ideal = (fake - batch.target).square().mean(dim=(1, 2, 3))
+    loss = (d_map - 1).abs().mean(dim=(1, 2, 3)) + penalty + trainer.schedule.ideal * ideal
     wanted = torch.autograd.grad(loss.sum(), generator.weights)[0]
     before = discriminator.weights.detach().clone()
-    trainer.generator_step(0, draw.crops, draw.target)
+    trainer.generator_step(0, batch.crops, batch.target)
     got = generator.weights.grad
     assert got is not None
     assert torch.allclose(got, wanted, rtol=1e-9, atol=1e-12 * float(wanted.abs().max()))
@@ -65,15 +65,15 @@ def test_generator_step_has_the_gradient_of_the_written_loss(small_config: Train
 def test_discriminator_step_has_the_gradient_of_the_written_loss(
     small_config: TrainConfig,
 ) -> None:
-    trainer, draw = trainer_of(small_config), random_draw(small_config)
-    assert draw.noise is not None
+    trainer, batch = trainer_of(small_config), random_draw(small_config)
+    assert batch.noise is not None
     discriminator = trainer.discriminator
-    fake = trainer.generator(draw.crops).detach() + draw.noise
-    judged, u_next = discriminator(torch.stack((draw.real, fake), dim=1))
-    loss = losses.discriminator_loss(judged).sum()
+    fake = trainer.generator(batch.crops).detach() + batch.noise
+    d_map, u_next = discriminator(torch.stack((batch.real, fake), dim=1))
+    loss = losses.discriminator_loss(d_map).sum()
     wanted = torch.autograd.grad(loss, discriminator.weights)[0]
     before = trainer.generator.weights.detach().clone()
-    trainer.discriminator_step(draw.real, draw.crops, draw.noise)
+    trainer.discriminator_step(batch.real, batch.crops, batch.noise)
     got = discriminator.weights.grad
     assert got is not None
     assert torch.allclose(got, wanted, rtol=1e-9, atol=1e-12 * float(wanted.abs().max()))
@@ -97,8 +97,8 @@ def test_one_composition_an_iteration(small_config: TrainConfig) -> None:
         Generator(1, small_config), Discriminator(1, small_config), small_config, ops=ops
     )
     calls.clear()
-    draw = Draw(*(part.float() for part in random_draw(small_config, 1) if part is not None))
-    trainer.iterate(0, draw)
+    batch = Batch(*(part.float() for part in random_draw(small_config, 1) if part is not None))
+    trainer.iterate(0, batch)
     assert calls == dict(zip(names, (1, 1, 2, 2), strict=True))
 
 
@@ -119,8 +119,10 @@ def float64_kernels(config: TrainConfig, problems: list[Problem]) -> Tensor:
         config,
         ops=reference,
     )
-    for iteration, draw in enumerate(draws(problems, config, ops=reference, dtype=torch.float64)):
-        trainer.iterate(iteration, draw)
+    for iteration, batch in enumerate(
+        batches(problems, config, ops=reference, dtype=torch.float64)
+    ):
+        trainer.iterate(iteration, batch)
     return trainer.kernel.detach()
 
 
@@ -167,9 +169,9 @@ def test_chunks_do_not_matter(
     small_config: TrainConfig, make_problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problems = [make_problem(1), make_problem(2, side=50)]
-    whole = list(draws(problems, small_config, ops=reference))
+    whole = list(batches(problems, small_config, ops=reference))
     monkeypatch.setattr(draws_module, "CHUNK_BYTES", 40_000)
-    parts = list(draws(problems, small_config, ops=reference))
+    parts = list(batches(problems, small_config, ops=reference))
     assert len(whole) == len(parts) == small_config.iterations
     for one, other in zip(whole, parts, strict=True):
         for a, b in zip(one, other, strict=True):
@@ -178,8 +180,8 @@ def test_chunks_do_not_matter(
 
 def test_ideal_targets(small_config: TrainConfig, make_problem: MakeProblem) -> None:
     summed = small_config.replace(ideal_target="summed", noise_fake=0.0)
-    one = next(draws([make_problem(1)], small_config, ops=reference))
-    other = next(draws([make_problem(1)], summed, ops=reference))
+    one = next(batches([make_problem(1)], small_config, ops=reference))
+    other = next(batches([make_problem(1)], summed, ops=reference))
     assert one.target.shape == (1, 3, 6, 6)
     assert torch.allclose(one.target.sum(dim=1, keepdim=True), other.target, atol=1e-5)
     assert one.noise is not None

@@ -68,7 +68,7 @@ def test_every_photo_gets_its_lr_photo_its_kernel_and_its_entry(
 
 
 def test_a_photo_comes_out_the_same_alone(photos: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"law": "motion", "noise": 1.0, "jpeg": 80}
+    options: dict[str, Any] = {"blur_model": "motion", "noise": 1.0, "jpeg": 80}
     list(make(photos, tmp_path / "all", **options).results())
     list(make(photos / "b.png", tmp_path / "one", **options).results())
     for file in ("lr_x2/b.png", "gt_k_x2/b.mat"):
@@ -78,7 +78,7 @@ def test_a_photo_comes_out_the_same_alone(photos: Path, tmp_path: Path) -> None:
 def test_both_scales_share_a_folder_and_a_record(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for scale in (2, 4):
-        assert len(list(make(photos, out, scale=scale, law="disk").results())) == 3
+        assert len(list(make(photos, out, scale=scale, blur_model="disk").results())) == 3
     assert sorted(os.listdir(out)) == [RECORD, "gt_k_x2", "gt_k_x4", "lr_x2", "lr_x4"]
     assert set(record(out)["a"]) == {"x2", "x4"}
     assert read_image(out / "lr_x4" / "a.png").pixels.shape == (10, 9, 3)
@@ -94,7 +94,7 @@ def test_resume_makes_what_is_missing_or_was_asked_otherwise(photos: Path, tmp_p
     assert statuses(results) == {"a.png": "skipped", "b.png": "done", "c.png": "done"}
     assert (out / "lr_x2" / "a.png").stat().st_mtime_ns == before
     assert results[0].summary["kernel"]
-    for other in ({"seed": 1}, {"noise": 1.0}, {"jpeg": 90}, {"law": "disk"}):
+    for other in ({"seed": 1}, {"noise": 1.0}, {"jpeg": 90}, {"blur_model": "disk"}):
         again = list(make(photos / "a.png", out, resume=True, **other).results())
         assert statuses(again) == {"a.png": "done"}
     assert statuses(list(make(photos / "a.png", out).results())) == {"a.png": "done"}
@@ -104,14 +104,14 @@ def test_a_kernel_file_serves_all_photos(photos: Path, tmp_path: Path) -> None:
     file = tmp_path / "k.npy"
     np.save(file, shapes.resampler("lanczos", 17, 2))
     out = tmp_path / "out"
-    list(make(photos, out, law=str(file)).results())
+    list(make(photos, out, blur_model=str(file)).results())
     stored = [loadmat(out / "gt_k_x2" / f"{name}.mat")["Kernel"] for name in "abc"]
     assert all(np.array_equal(kernel, stored[0]) for kernel in stored)
     entry = record(out)["a"]["x2"]
     assert entry["parameters"] == {"file": "k.npy", "index": 0}
-    assert entry["request"]["law"] == "k.npy"
+    assert entry["request"]["blur_model"] == "k.npy"
     np.save(file, shapes.resampler("box", 17, 2))  # another kernel under the same name
-    again = list(make(photos, out, law=str(file), resume=True).results())
+    again = list(make(photos, out, blur_model=str(file), resume=True).results())
     assert set(statuses(again).values()) == {"done"}
 
 
@@ -208,9 +208,9 @@ def test_deep_photos_and_jpeg_are_told(tmp_path: Path) -> None:
         ({"seed": -1}, "seed must be 0 to"),
         ({"noise": -1.0}, "noise must be"),
         ({"jpeg": 100}, "quality must be 1 to 95"),
-        ({"law": "dsk"}, "did you mean disk"),
-        ({"law": "disk", "fixed": {"radius": 9.0}}, "at most 3.5"),
-        ({"law": "none.mat"}, "no such file"),
+        ({"blur_model": "dsk"}, "did you mean disk"),
+        ({"blur_model": "disk", "fixed": {"radius": 9.0}}, "at most 3.5"),
+        ({"blur_model": "none.mat"}, "no such file"),
         ({"scale": 3}, "scale 2 and 4"),
     ],
 )
@@ -222,7 +222,7 @@ def test_wrong_options_are_told_before_the_run(options: dict[str, Any], words: s
 def test_a_kernel_file_has_no_parameters(tmp_path: Path) -> None:
     np.save(tmp_path / "k.npy", shapes.resampler("box", 17, 2))
     with pytest.raises(InputError, match="no parameters to set, got 'radius'"):
-        degrade_settings(law=str(tmp_path / "k.npy"), fixed={"radius": 2.0})
+        degrade_settings(blur_model=str(tmp_path / "k.npy"), fixed={"radius": 2.0})
 
 
 def test_photos_that_share_a_name_are_told(photos: Path, tmp_path: Path) -> None:

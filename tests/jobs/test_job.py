@@ -16,7 +16,7 @@ from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
 from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
 from kernelgan_fast.jobs import job as recorded
 from kernelgan_fast.jobs import records, schema
-from kernelgan_fast.jobs.job import Made, RecordedRun, Report
+from kernelgan_fast.jobs.job import Output, RecordedRun, Report
 
 
 class CopyRun(RecordedRun):
@@ -36,7 +36,7 @@ class CopyRun(RecordedRun):
     def request(self, photo: Path, name: str) -> Mapping[str, object]:
         return {"wanted": self.wanted, "pair": (1, 2)}
 
-    def make(self, photo: Path, name: str, report: Report) -> Made:
+    def make(self, photo: Path, name: str, report: Report) -> Output:
         for step in (1, 2):
             report(step, 3)
         if name in self.trouble:
@@ -52,7 +52,7 @@ class CopyRun(RecordedRun):
                 raise self.late[name]
 
         writers = dict(zip(self.files(name), (copy, tell), strict=True))
-        return Made(writers, {"steps": 3}, ["noted"])
+        return Output(writers, {"steps": 3}, ["noted"])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.images import Photo, read_image
 from kernelgan_fast.jobs import records
 from kernelgan_fast.jobs.kernel_folder import kernel_pool, photo_kernels
-from kernelgan_fast.jobs.resolved_kernel import Applied, KernelSource
+from kernelgan_fast.jobs.resolved_kernel import KernelSource, ResolvedKernel
 from kernelgan_fast.kernels import BlurKernel, save
 
 FILE = Path("photo.png")
@@ -26,8 +26,8 @@ PHOTO = Photo(pixels(), source=str(FILE))
 ADVICE = "estimate it first"
 
 
-def drawn(law: str, name: str = "a", scale: int = 2) -> Any:
-    return draw(law, scale, seed=1, name=name).array
+def drawn(blur_model: str, name: str = "a", scale: int = 2) -> Any:
+    return draw(blur_model, scale, seed=1, name=name).array
 
 
 def store(path: Path, name: str, photo: Path | None = None, **fields: object) -> BlurKernel:
@@ -54,7 +54,7 @@ def photos(tmp_path: Path) -> dict[str, Path]:
     }
 
 
-def own(folder: Path, photo: Path, scale: int = 2) -> Applied:
+def own(folder: Path, photo: Path, scale: int = 2) -> ResolvedKernel:
     return photo_kernels(folder, scale, ADVICE).of(read_image(photo), "any name")
 
 
@@ -159,10 +159,10 @@ def pool(tmp_path: Path) -> Path:
     """A folder as `estimate --scale 4` leaves it, and one kernel more."""
     folder = tmp_path / "pool"
     folder.mkdir()
-    for name, law in (("a", "disk"), ("b", "motion"), ("c", "gaussian")):
+    for name, blur_model in (("a", "disk"), ("b", "motion"), ("c", "gaussian")):
         for suffix in ("npy", "mat", "json"):
-            save(BlurKernel(drawn(law, name), 2), folder / f"{name}_kernel_x2.{suffix}")
-            kernel = BlurKernel(drawn(law, name, 4), 4)
+            save(BlurKernel(drawn(blur_model, name), 2), folder / f"{name}_kernel_x2.{suffix}")
+            kernel = BlurKernel(drawn(blur_model, name, 4), 4)
             save(kernel, folder / f"{name}_kernel_x4.{suffix}")
         (folder / f"{name}.json").write_text('{"format": "kernelgan-fast record 1"}')
     (folder / "own").mkdir()

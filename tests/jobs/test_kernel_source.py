@@ -22,8 +22,8 @@ FILE = Path("photo.png")
 PHOTO = Photo(pixels(), source=str(FILE))
 
 
-def drawn(law: str, name: str = "a", scale: int = 2) -> Any:
-    return draw(law, scale, seed=1, name=name).array
+def drawn(blur_model: str, name: str = "a", scale: int = 2) -> Any:
+    return draw(blur_model, scale, seed=1, name=name).array
 
 
 def test_bicubic_is_the_antialiased_one() -> None:

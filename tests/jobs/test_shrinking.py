@@ -36,14 +36,14 @@ def photo(height: int, width: int, seed: int = 0) -> Array:
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize("law", ["div2krk", "bicubic"])
+@pytest.mark.parametrize("blur_model", ["div2krk", "bicubic"])
 @pytest.mark.parametrize("strip", [1, 100, 1 << 22])
 def test_it_is_the_formula_in_strips_of_any_size(
-    scale: int, law: str, strip: int, monkeypatch: pytest.MonkeyPatch
+    scale: int, blur_model: str, strip: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shrinking, "_STRIP_PIXELS", strip)
     pixels = photo(44, 36)
-    kernel = draw(law, scale, seed=1, name="a").array
+    kernel = draw(blur_model, scale, seed=1, name="a").array
     small, alpha = shrink(pixels, kernel, scale)
     assert alpha is None and small.dtype == np.float32
     assert small.shape == (44 // scale, 36 // scale, 3)
@@ -88,8 +88,8 @@ def test_where_nothing_shows_the_plain_colours_stay() -> None:
 
 def test_a_flat_photo_stays_flat_to_its_very_border() -> None:
     flat = np.full((40, 36, 3), 77, np.uint8)
-    for law in ("bicubic", "disk"):
-        small, _ = shrink(flat, draw(law, 2, seed=0, name="").array, 2)
+    for blur_model in ("bicubic", "disk"):
+        small, _ = shrink(flat, draw(blur_model, 2, seed=0, name="").array, 2)
         assert np.abs(small * 255 - 77).max() < 1e-3
 
 

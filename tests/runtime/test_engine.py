@@ -15,7 +15,7 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_downscale, export_sr
 from kernelgan_fast.jobs.upscale import upscale_settings
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runtime.card import read_card
+from kernelgan_fast.runtime.card import read_metadata
 from kernelgan_fast.runtime.engine import Engine, framed
 from kernelgan_fast.sr.conditioning import Conditioning
 from kernelgan_fast.sr.tiling import as_tensor
@@ -103,9 +103,9 @@ def test_kernels_are_framed() -> None:
 
 def test_cards_that_cannot_be_read() -> None:
     with pytest.raises(InputError, match="m: the model does not say its scale"):
-        read_card({"author": "somebody"}, "m")
+        read_metadata({"author": "somebody"}, "m")
     damaged = {"kernelgan_fast.task": "upscale", "kernelgan_fast.kernel_input": "yes"}
     with pytest.raises(
         InputError, match=r"m: the model's properties are damaged \('scale' is missing\)"
     ):
-        read_card(damaged, "m")
+        read_metadata(damaged, "m")

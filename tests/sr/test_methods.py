@@ -25,8 +25,8 @@ GAINS = {
 }
 
 
-def kernel_of(scale: int, law: str = "anisotropic") -> BlurKernel:
-    return BlurKernel(draw(law, scale, seed=5, name="kernel").array, scale)
+def kernel_of(scale: int, blur_model: str = "anisotropic") -> BlurKernel:
+    return BlurKernel(draw(blur_model, scale, seed=5, name="kernel").array, scale)
 
 
 def run(method: str, kernel: BlurKernel, low: torch.Tensor, **options: object) -> torch.Tensor:

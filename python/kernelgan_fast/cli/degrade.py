@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 HELP = "make small photos with known kernels, to test estimates"
 DESCRIPTION = """\
-Shrink photos with kernels drawn from a law, or with a kernel of a file, and
-write, for a photo called NAME, into the output folder:
+Shrink photos with kernels drawn from a blur model, or with a kernel of a file,
+and write, for a photo called NAME, into the output folder:
 
   lr_x2/NAME.png     the small photo, 8 bits (16 of a deeper photo)
   gt_k_x2/NAME.mat   the kernel that made it (variable "Kernel")
-  degradation.json   how each was made: law, parameters, seed, versions
+  degradation.json   how each was made: blur model, parameters, seed, versions
 
-Laws:
+Blur models:
   div2krk            as in DIV2KRK: Gaussians with noisy taps, 11 x 11, 31 x 31
   gaussian           round Gaussians
   anisotropic        elliptic Gaussians
@@ -32,15 +32,15 @@ Laws:
                      the antialiased resamplers, no parameters
   FILE               a kernel as .mat, .npy or .json; FILE:INDEX of several
 
-The same seed, law and name of a photo give the same kernel, whatever else is
-in the folder. `kernelgan-fast evaluate kernels` takes it from there.
+The same seed, blur model and name of a photo give the same kernel, whatever
+else is in the folder. `kernelgan-fast evaluate kernels` takes it from there.
 """
 EPILOG = f"""\
 {EXIT_CODES}
 examples:
   kernelgan-fast degrade photos/ --out test
-  kernelgan-fast degrade photos/ --law disk --set radius=3.2 --scale 2
-  kernelgan-fast degrade photo.png --law k.mat --noise 2 --jpeg 90
+  kernelgan-fast degrade photos/ --blur-model disk --set radius=3.2 --scale 2
+  kernelgan-fast degrade photo.png --blur-model k.mat --noise 2 --jpeg 90
 """
 DEFAULT_OUT = "kernelgan_lr"
 
@@ -49,13 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_photos(parser)
     what = parser.add_argument_group("what to make")
-    what.add_argument("--law", default="div2krk", metavar="LAW", help="default div2krk")
+    what.add_argument("--blur-model", default="div2krk", metavar="MODEL", help="default div2krk")
     what.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter of the law instead of a drawn one; may be repeated",
+        help="a parameter of the blur model instead of a drawn one; may be repeated",
     )
     what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     from kernelgan_fast.jobs.degrade import DegradeRun, degrade_settings
 
     settings = degrade_settings(
-        law=args.law,
+        blur_model=args.blur_model,
         scale=args.scale,
         seed=args.seed,
         noise=args.noise,
@@ -89,7 +89,8 @@ class _Session(Session):
     def plan(self) -> str:
         noise = f", noise {self.args.noise:g}" if self.args.noise else ""
         jpeg = f", JPEG {self.args.jpeg}" if self.args.jpeg is not None else ""
-        return f"law {self.args.law}, scale {self.args.scale}, seed {self.args.seed}{noise}{jpeg}"
+        drawn = f"blur model {self.args.blur_model}, scale {self.args.scale}, seed {self.args.seed}"
+        return f"{drawn}{noise}{jpeg}"
 
     def line(self, result: PhotoResult) -> str:
         from kernelgan_fast.estimation.kernel_warnings import told_widths

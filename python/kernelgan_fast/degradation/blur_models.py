@@ -1,6 +1,6 @@
 """Laws that true kernels are drawn from: DIV2KRK's, Gaussians, shaken cameras, lenses, resamplers.
 
-A kernel depends on law, scale, seed and the photo's name alone, never on the other photos or
+A kernel depends on blur model, scale, seed and the photo's name alone, never on the other photos or
 their order. Each is ready to be applied: at `target_centre` of its size.
 """
 
@@ -60,7 +60,7 @@ class TrueKernel:
 
 
 @dataclass(frozen=True)
-class Law:
+class BlurModel:
     """A family of kernels.
 
     Attributes:
@@ -77,12 +77,12 @@ class Law:
 
 
 def draw(
-    law: str, scale: int, *, seed: int, name: str, fixed: Mapping[str, float] | None = None
+    blur_model: str, scale: int, *, seed: int, name: str, fixed: Mapping[str, float] | None = None
 ) -> TrueKernel:
     """Draw the kernel of one photo.
 
     Args:
-        law: one of `LAWS`.
+        blur_model: one of `BLUR_MODELS`.
         scale: 2 or 4.
         seed: 0 or more.
         name: of the photo.
@@ -92,17 +92,17 @@ def draw(
         The kernel, sum 1.
 
     Raises:
-        InputError: unknown law, scale or parameter, or a parameter out of range.
+        InputError: unknown blur model, scale or parameter, or a parameter out of range.
 
-    Source: Bell-Kligler et al. 2019, section 5.2 (the law "div2krk").
+    Source: Bell-Kligler et al. 2019, section 5.2 (the blur model "div2krk").
     """
-    family = find_law(law)
+    family = find_blur_model(blur_model)
     if scale not in SCALES:
-        raise InputError(f"laws of kernels are for scale 2 and 4, got {scale!r}")
+        raise InputError(f"blur models of kernels are for scale 2 and 4, got {scale!r}")
     ranges = family.ranges(scale)
-    random = generator(seed, "kernel", law, str(scale), name)
+    random = generator(seed, "kernel", blur_model, str(scale), name)
     parameters = {key: float(random.uniform(*bounds)) for key, bounds in ranges.items()}
-    parameters.update(_checked(fixed or {}, law, ranges))
+    parameters.update(_checked(fixed or {}, blur_model, ranges))
     return TrueKernel(family.build(parameters, scale, random), parameters)
 
 
@@ -176,24 +176,28 @@ def generator(seed: int, *words: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest[:16], "little")))
 
 
-def find_law(name: str) -> Law:
-    """The law of that name.
+def find_blur_model(name: str) -> BlurModel:
+    """The blur model of that name.
 
     Raises:
         InputError: there is none.
     """
-    if name in LAWS:
-        return LAWS[name]
-    nearest = difflib.get_close_matches(name, LAWS, n=1)
+    if name in BLUR_MODELS:
+        return BLUR_MODELS[name]
+    nearest = difflib.get_close_matches(name, BLUR_MODELS, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise InputError(f"law must be {', '.join(LAWS)} or a kernel file, got {name!r}{hint}")
+    raise InputError(
+        f"blur model must be {', '.join(BLUR_MODELS)} or a kernel file, got {name!r}{hint}"
+    )
 
 
-def _checked(fixed: Mapping[str, float], law: str, ranges: Ranges) -> Mapping[str, float]:
+def _checked(fixed: Mapping[str, float], blur_model: str, ranges: Ranges) -> Mapping[str, float]:
     for key, value in fixed.items():
         if key not in ranges:
             known = ", ".join(ranges) or "none"
-            raise InputError(f"the law {law} has the parameters {known}, got {key!r}; leave it out")
+            raise InputError(
+                f"the blur model {blur_model} has the parameters {known}, got {key!r}; leave it out"
+            )
         most = ranges[key][1]
         if not abs(value) <= most or (value <= 0 and key not in ("angle", "noise")):
             raise InputError(f"{key} must be above 0 and at most {most:g}, got {value:g}")
@@ -201,7 +205,7 @@ def _checked(fixed: Mapping[str, float], law: str, ranges: Ranges) -> Mapping[st
 
 
 def frame(scale: int) -> int:
-    """The side of our own laws' kernels: 17 at scale 2, 33 at scale 4."""
+    """The side of our own blur models' kernels: 17 at scale 2, 33 at scale 4."""
     return 8 * scale + 1
 
 
@@ -250,21 +254,21 @@ def _disk(
     return recentre(shapes.disk(parameters["radius"], frame(scale), scale), scale)
 
 
-def _resampler(name: str) -> Law:
+def _resampler(name: str) -> BlurModel:
     def build(
         parameters: Mapping[str, float], scale: int, random: np.random.Generator
     ) -> NDArray[np.float64]:
         return shapes.resampler(name, frame(scale), scale)
 
-    return Law(f"the antialiased {name} kernel of the scale", lambda scale: {}, build)
+    return BlurModel(f"the antialiased {name} kernel of the scale", lambda scale: {}, build)
 
 
 # DIV2KRK: the paper's lengths are variances, as the files show; ±25 % on every tap; at scale 4
 # two steps of such a kernel, drawn anew (each file at scale 4 factors into one to rounding). The
 # ranges of the others are ours: about as wide as DIV2KRK's kernels, in proportion to the scale,
 # and motion as far as a 17 x 17 frame holds.
-LAWS: dict[str, Law] = {
-    "div2krk": Law(
+BLUR_MODELS: dict[str, BlurModel] = {
+    "div2krk": BlurModel(
         "anisotropic Gaussians with noisy taps, as in DIV2KRK",
         lambda scale: {
             "lambda1": (0.6, 5.0),
@@ -274,10 +278,10 @@ LAWS: dict[str, Law] = {
         },
         _div2krk,
     ),
-    "gaussian": Law(
+    "gaussian": BlurModel(
         "round Gaussians", lambda scale: {"sigma": (0.4 * scale, 1.1 * scale)}, _isotropic
     ),
-    "anisotropic": Law(
+    "anisotropic": BlurModel(
         "elliptic Gaussians",
         lambda scale: {
             "sigma1": (0.4 * scale, 1.1 * scale),
@@ -286,10 +290,10 @@ LAWS: dict[str, Law] = {
         },
         _anisotropic,
     ),
-    "motion": Law(
+    "motion": BlurModel(
         "paths of a shaken camera", lambda scale: {"reach": (1.25 * scale, 2.75 * scale)}, _motion
     ),
-    "disk": Law(
+    "disk": BlurModel(
         "disks, a lens out of focus", lambda scale: {"radius": (0.75 * scale, 1.75 * scale)}, _disk
     ),
     **{name: _resampler(name) for name in RESAMPLERS},

@@ -24,7 +24,7 @@ _USED_SHARE = 0.8
 
 
 @dataclass
-class Room:
+class MemoryBudget:
     """How much one batch may hold; whoever runs out of memory makes it smaller.
 
     Attributes:
@@ -36,7 +36,7 @@ class Room:
     bytes: int
 
     @classmethod
-    def with_free(cls, free: int) -> Room:
+    def with_free(cls, free: int) -> MemoryBudget:
         """The room on a GPU.
 
         Args:
@@ -52,12 +52,12 @@ class Room:
             photo_bytes: of all its photos.
             config: the recipe.
         """
-        needed = problems * bytes_a_problem(config) + photo_bytes
+        needed = problems * bytes_per_problem(config) + photo_bytes
         fits = needed <= self.bytes and photo_bytes <= MOST_PHOTO_BYTES
         return problems <= self.problems and fits
 
 
-def bytes_a_problem(config: TrainConfig) -> int:
+def bytes_per_problem(config: TrainConfig) -> int:
     """Estimate from above what training one problem takes of a GPU's memory, without its photo.
 
     Args:
@@ -75,7 +75,7 @@ def bytes_a_problem(config: TrainConfig) -> int:
     weights = 5 * (generator + discriminator)
     side = config.discriminator_crop
     draw = 3 * (config.crop**2 + 3 * side**2)
-    # A stretch of ten at most, drawn, copied into the graph's inputs, and in the making.
+    # A segment of ten at most, drawn, copied into the graph's inputs, and in the making.
     drawn = 3 * 10 * draw
     patches = (side - config.discriminator_size + 1) ** 2
     # Two passes; each layer's input, its gradient, and scratch of the same size.
@@ -83,7 +83,7 @@ def bytes_a_problem(config: TrainConfig) -> int:
     return 4 * (weights + drawn + activations)
 
 
-def bytes_a_photo(plan: CropPlan | None) -> int:
+def bytes_per_photo(plan: CropPlan | None) -> int:
     """Return what a photo takes of a GPU's memory: pixels and where its crops come from."""
     if plan is None:
         return 0

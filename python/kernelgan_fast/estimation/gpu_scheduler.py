@@ -9,9 +9,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeAlias, TypeVar
 
-from kernelgan_fast.estimation.capacity import MOST_PROBLEMS, Room, photos_at_once
+from kernelgan_fast.estimation.capacity import MOST_PROBLEMS, MemoryBudget, photos_at_once
 from kernelgan_fast.estimation.pipeline import Trained, TrainProgress, train_batch
-from kernelgan_fast.estimation.prefetcher import Item, Job, Shelf
+from kernelgan_fast.estimation.prefetcher import Item, Job, Prefetcher
 from kernelgan_fast.estimation.progress import Clock
 from kernelgan_fast.estimation.result import PhotoResult
 
@@ -58,14 +58,14 @@ def train_on_gpus(
 
     # Here as well as in training, where threads that set and restore it would cross.
     with native.cuda_matmul(settings.config.matmul):
-        crew = _Crew(jobs, finish, settings, choice, clock)
+        scheduler = _GpuScheduler(jobs, finish, settings, choice, clock)
         try:
-            yield from crew.results()
+            yield from scheduler.results()
         finally:
-            crew.dismiss()
+            scheduler.dismiss()
 
 
-class _Crew(Generic[Item, Result]):
+class _GpuScheduler(Generic[Item, Result]):
     def __init__(
         self,
         jobs: Sequence[Job[Item]],
@@ -76,7 +76,7 @@ class _Crew(Generic[Item, Result]):
     ) -> None:
         self._finish, self._settings, self._choice, self._clock = finish, settings, choice, clock
         self._photos = len(jobs)
-        self._shelf = Shelf(jobs, settings.threads, ahead=self._at_once(MOST_PROBLEMS))
+        self._shelf = Prefetcher(jobs, settings.threads, ahead=self._at_once(MOST_PROBLEMS))
         self._finishers = ThreadPoolExecutor(settings.threads, thread_name_prefix="finish")
         self._mail: queue.SimpleQueue[Message[Result]] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -107,7 +107,7 @@ class _Crew(Generic[Item, Result]):
 
     def _work(self, device: str) -> None:
         try:
-            room = Room.with_free(free_bytes(device))
+            room = MemoryBudget.with_free(free_bytes(device))
             while not self._stop.is_set() and self._train_next(device, room):
                 pass
         except _Stopped:
@@ -117,7 +117,7 @@ class _Crew(Generic[Item, Result]):
         finally:
             self._mail.put(self._left)
 
-    def _train_next(self, device: str, room: Room) -> bool:
+    def _train_next(self, device: str, room: MemoryBudget) -> bool:
         seeds, config = len(self._settings.seeds), self._settings.config
         batch, failures = self._shelf.take(
             self._at_once(room.problems),

@@ -10,7 +10,7 @@ from kernelgan_fast.errors import DeviceUnavailable
 from kernelgan_fast.gan import trainer
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.capacity import Room
+    from kernelgan_fast.estimation.capacity import MemoryBudget
     from kernelgan_fast.gan.config import TrainConfig
     from kernelgan_fast.gan.trainer import Problem, TrainedKernel
 
@@ -21,7 +21,7 @@ def train_in_parts(
     problems: Sequence[Problem],
     config: TrainConfig,
     device: str,
-    room: Room,
+    room: MemoryBudget,
     progress: Progress | None,
 ) -> tuple[list[TrainedKernel], tuple[str, ...]]:
     """Train at most `room.problems` at a time, half as many wherever memory runs out.

@@ -33,7 +33,7 @@ from kernelgan_fast.images import as_photo, read_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernelgan_fast.estimation.capacity import Room
+    from kernelgan_fast.estimation.capacity import MemoryBudget
     from kernelgan_fast.estimation.recurrence import RecurrenceEstimate
     from kernelgan_fast.gan.trainer import TrainedKernel
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -163,7 +163,7 @@ def train_batch(
     progress: TrainProgress | None = None,
     *,
     device: str = "cpu",
-    room: Room | None = None,
+    room: MemoryBudget | None = None,
 ) -> list[Trained]:
     """Train every photo with every seed as one batch, or search each for recurring patches.
 
@@ -216,7 +216,7 @@ def _train(
     settings: Settings,
     progress: TrainProgress | None,
     device: str,
-    room: Room | None,
+    room: MemoryBudget | None,
 ) -> tuple[list[TrainedKernel], tuple[str, ...]]:
     # Late, because they load torch, which takes longer than a kernel in closed form.
     from kernelgan_fast.estimation.memory_retry import train_in_parts

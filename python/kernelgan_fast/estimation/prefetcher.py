@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
-from kernelgan_fast.estimation.capacity import MOST_PHOTO_BYTES, bytes_a_photo
+from kernelgan_fast.estimation.capacity import MOST_PHOTO_BYTES, bytes_per_photo
 from kernelgan_fast.estimation.result import PhotoResult
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ Item = TypeVar("Item", bound=Ready)
 Job: TypeAlias = Callable[[], Item | PhotoResult]
 
 
-class Shelf(Generic[Item]):
+class Prefetcher(Generic[Item]):
     """Prepares photos in order, some ahead of who takes them, and hands them out in batches.
 
     Args:
@@ -117,4 +117,4 @@ class Shelf(Generic[Item]):
 
 def _size(item: Ready | PhotoResult) -> int:
     plan = None if isinstance(item, PhotoResult) else item.prepared.plan
-    return 0 if plan is None else bytes_a_photo(plan)
+    return 0 if plan is None else bytes_per_photo(plan)

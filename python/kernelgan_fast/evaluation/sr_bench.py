@@ -26,10 +26,10 @@ from kernelgan_fast.evaluation.sr_kernels import GivenKernel, Kernels, applied_k
 from kernelgan_fast.evaluation.sr_report import (
     BASELINE,
     Failure,
+    MethodKernel,
     Score,
     SrReport,
     SrRow,
-    Way,
     takes_kernel,
     ways,
 )
@@ -163,7 +163,11 @@ class _Bench:
     """Measures photos, one at a time."""
 
     def __init__(
-        self, scale: int, way_list: Sequence[Way], kernels: Sequence[Kernels], options: SrOptions
+        self,
+        scale: int,
+        way_list: Sequence[MethodKernel],
+        kernels: Sequence[Kernels],
+        options: SrOptions,
     ) -> None:
         self._scale = scale
         self._ways = way_list
@@ -196,11 +200,11 @@ class _Bench:
         given = {label: each.given[photo.key] for label, each in self._kernels.items()}
         given[""] = GivenKernel(metrics.bicubic(self._scale))  # methods ask it for the scale
         failures = [
-            Failure(photo.name, Way("", label), kernel)
+            Failure(photo.name, MethodKernel("", label), kernel)
             for label, kernel in given.items()
             if isinstance(kernel, str)
         ]
-        scores: dict[Way, Score] = {}
+        scores: dict[MethodKernel, Score] = {}
         for index, way in enumerate(self._ways):
 
             def within(part: float, done: int = index) -> None:

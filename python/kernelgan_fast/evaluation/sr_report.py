@@ -17,7 +17,7 @@ BASELINE = "bicubic"
 _LEAST_GAIN = 0.1
 
 
-class Way(NamedTuple):
+class MethodKernel(NamedTuple):
     """A method with a kernel.
 
     Attributes:
@@ -32,7 +32,7 @@ class Way(NamedTuple):
         return f"{self.method} with {self.kernel}" if self.kernel else self.method
 
 
-BICUBIC_WAY = Way(BASELINE, "")
+BICUBIC_WAY = MethodKernel(BASELINE, "")
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,19 @@ class SrRow:
 
     photo: SrPhoto
     size: tuple[int, int]
-    scores: Mapping[Way, Score]
+    scores: Mapping[MethodKernel, Score]
     kernel_errors: Mapping[str, float]
 
-    def gain(self, way: Way) -> float | None:
+    def gain(self, way: MethodKernel) -> float | None:
         """PSNR above bicubic enlargement, dB."""
         score, base = self.scores.get(way), self.scores.get(BICUBIC_WAY)
         if score is None or base is None or score.psnr is None or base.psnr is None:
             return None
         return score.psnr - base.psnr
 
-    def kept(self, way: Way) -> float | None:
+    def kept(self, way: MethodKernel) -> float | None:
         """The gain as a part of the same method's gain with the true kernel."""
-        gain, best = self.gain(way), self.gain(Way(way.method, TRUE))
+        gain, best = self.gain(way), self.gain(MethodKernel(way.method, TRUE))
         return None if gain is None or best is None or best < _LEAST_GAIN else gain / best
 
 
@@ -94,7 +94,7 @@ class Failure(NamedTuple):
     """
 
     photo: str
-    way: Way | None
+    way: MethodKernel | None
     error: str
 
 
@@ -136,11 +136,11 @@ class SrReport:
     failures: tuple[Failure, ...]
 
     @property
-    def ways(self) -> tuple[Way, ...]:
+    def ways(self) -> tuple[MethodKernel, ...]:
         """Every method with every kernel, in the order of the tables."""
         return ways(self.methods, self.kernels)
 
-    def summary(self, way: Way) -> Summary:
+    def summary(self, way: MethodKernel) -> Summary:
         """One way over all photos."""
         scores = [row.scores[way] for row in self.rows if way in row.scores]
 
@@ -164,9 +164,9 @@ class SrReport:
         found = [row.kernel_errors.get(label) for row in self.rows]
         return statistics([error for error in found if error is not None])
 
-    def _kept(self, way: Way) -> float | None:
+    def _kept(self, way: MethodKernel) -> float | None:
         """The mean gain as a part of the mean gain with the true kernel, of photos with both."""
-        best = Way(way.method, TRUE)
+        best = MethodKernel(way.method, TRUE)
         pairs = [(row.gain(way), row.gain(best)) for row in self.rows]
         told = [(one, other) for one, other in pairs if one is not None and other is not None]
         whole = sum(other for _, other in told)
@@ -175,11 +175,11 @@ class SrReport:
         return sum(one for one, _ in told) / whole
 
 
-def ways(methods: Sequence[str], kernels: Sequence[Kernels]) -> tuple[Way, ...]:
+def ways(methods: Sequence[str], kernels: Sequence[Kernels]) -> tuple[MethodKernel, ...]:
     """Every method with every kernel; those that take none once."""
     labels = [each.label for each in kernels]
     return tuple(
-        Way(method, label)
+        MethodKernel(method, label)
         for method in methods
         for label in (labels if takes_kernel(method) else [""])
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import kernelgan_fast
 from kernelgan_fast.evaluation.report import Statistics
 from kernelgan_fast.evaluation.sr_kernels import TRUE, Kernels
-from kernelgan_fast.evaluation.sr_report import Score, SrReport, SrRow, Summary, Way
+from kernelgan_fast.evaluation.sr_report import MethodKernel, Score, SrReport, SrRow, Summary
 from kernelgan_fast.evaluation.text import (
     as_json,
     escaped,
@@ -105,7 +105,7 @@ def _photo_table(report: SrReport) -> str:
     lines = []
     for row in report.rows:
         for method in report.methods:
-            scores = [row.scores.get(Way(method, label)) for label in labels]
+            scores = [row.scores.get(MethodKernel(method, label)) for label in labels]
             figures = [number(score.psnr, ".2f") if score else "" for score in scores]
             lines.append((escaped(row.photo.name), method, *figures))
     return table(tuple(map(escaped, heads)), lines, left=2)
@@ -165,7 +165,7 @@ def _legend(report: SrReport) -> str:
     return "\n".join(lines)
 
 
-def _photos(report: SrReport, way: Way) -> int:
+def _photos(report: SrReport, way: MethodKernel) -> int:
     return sum(way in row.scores for row in report.rows)
 
 
@@ -188,7 +188,7 @@ def _spread(found: Statistics | None, form: str) -> str:
     return number(found.spread if found else None, form)
 
 
-def _summary_document(way: Way, found: Summary) -> dict[str, object]:
+def _summary_document(way: MethodKernel, found: Summary) -> dict[str, object]:
     told = {
         name: statistics_document(getattr(found, name))
         for name in ("psnr", "ssim", "gain", "consistency", "seconds", "cpu_seconds")
@@ -215,7 +215,7 @@ def _row_document(row: SrRow) -> dict[str, object]:
     }
 
 
-def _score_document(row: SrRow, way: Way, score: Score) -> dict[str, object]:
+def _score_document(row: SrRow, way: MethodKernel, score: Score) -> dict[str, object]:
     figures = {name: rounded(getattr(score, name)) for name in _SCORES}
     more = {"gain": rounded(row.gain(way)), "kept": rounded(row.kept(way))}
     return {"method": way.method, "kernel": way.kernel, **figures, **more}

@@ -43,7 +43,7 @@ class Problem:
             raise InputError(f"seed must be from 0 to 2^63 - 1, got {self.seed}; choose another.")
 
 
-class Draw(NamedTuple):
+class Batch(NamedTuple):
     """What one iteration needs from the photos.
 
     Attributes:
@@ -60,7 +60,7 @@ class Draw(NamedTuple):
 
 
 class Source:
-    """What the photos of N problems give to any stretch of iterations.
+    """What the photos of N problems give to any segment of iterations.
 
     Crops are copies, so the discriminator's noise never enters the photo (in the published program
     it is written into it and piles up).
@@ -92,14 +92,14 @@ class Source:
         ideals = [bicubic if start is None else torch.tensor(start) for start in starts]
         self._ideals = torch.stack(ideals).to(device, dtype)
 
-    def draw(self, first: int, steps: int) -> Draw:
-        """Draw for some iterations at once.
+    def draw(self, first: int, steps: int) -> Batch:
+        """Draw the batches of some iterations at once.
 
         Args:
             first, steps: iterations first .. first + steps - 1.
 
         Returns:
-            A `Draw` whose tensors have the iterations as a further, leading axis.
+            A `Batch` whose tensors have the iterations as a further, leading axis.
         """
         config, ops, seeds = self._config, self._ops, self._seeds
         side = config.discriminator_crop
@@ -131,33 +131,33 @@ class Source:
         target = target.unflatten(0, (steps, len(seeds)))
         noise = None
         if config.noise_fake:
-            drawn = ops.gaussian_noise(seeds, FAKE_STREAM, first, steps, (3, side, side))
-            noise = drawn.to(self._dtype).mul_(config.noise_fake)
-        return Draw(crops, target, real.to(self._dtype), noise)
+            values = ops.gaussian_noise(seeds, FAKE_STREAM, first, steps, (3, side, side))
+            noise = values.to(self._dtype).mul_(config.noise_fake)
+        return Batch(crops, target, real.to(self._dtype), noise)
 
 
-def bytes_an_iteration(config: TrainConfig) -> int:
-    """Return the size of one problem's `Draw` of one iteration in float32."""
+def bytes_per_iteration(config: TrainConfig) -> int:
+    """Return the size of one problem's `Batch` of one iteration in float32."""
     return 4 * 3 * (config.crop**2 + 3 * config.discriminator_crop**2)
 
 
-def one_by_one(drawn: Draw) -> Iterator[Draw]:
+def one_by_one(batch: Batch) -> Iterator[Batch]:
     """Yield the iterations of what `Source.draw` gave, as views."""
-    steps = len(drawn.crops)
+    steps = len(batch.crops)
     noise: Sequence[Tensor | None] = [None] * steps
-    if drawn.noise is not None:
-        noise = drawn.noise.unbind()
-    return map(Draw, drawn.crops.unbind(), drawn.target.unbind(), drawn.real.unbind(), noise)
+    if batch.noise is not None:
+        noise = batch.noise.unbind()
+    return map(Batch, batch.crops.unbind(), batch.target.unbind(), batch.real.unbind(), noise)
 
 
-def draws(
+def batches(
     problems: Sequence[Problem],
     config: TrainConfig,
     *,
     ops: Any,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-) -> Iterator[Draw]:
+) -> Iterator[Batch]:
     """Yield what each iteration needs, drawn several iterations at a time.
 
     Args:
@@ -167,10 +167,10 @@ def draws(
         device, dtype: of the tensors.
 
     Yields:
-        One `Draw` an iteration.
+        One `Batch` an iteration.
     """
     source = Source(problems, config, ops=ops, device=device, dtype=dtype)
-    chunk = max(1, CHUNK_BYTES // bytes_an_iteration(config))
+    chunk = max(1, CHUNK_BYTES // bytes_per_iteration(config))
     for first in range(0, config.iterations, chunk):
         yield from one_by_one(source.draw(first, min(chunk, config.iterations - first)))
 

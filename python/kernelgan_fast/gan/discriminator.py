@@ -84,10 +84,10 @@ class Discriminator(nn.Module):
             map: (N, B, T, T) in (0, 1), T = S - size + 1; 1 says "from the photo".
             u_next: (N, U); the caller decides whether to keep it.
         """
-        judged: tuple[Tensor, Tensor] = ops.discriminate(
+        d_map: tuple[Tensor, Tensor] = ops.discriminate(
             crops, self.weights, self.u, self.features, self.size, self.blocks
         )
-        return judged
+        return d_map
 
     def literal(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Do what `forward` does the published way, with convolutions and torch's batch norm.

@@ -1,8 +1,8 @@
-"""Training on a GPU: a stretch of iterations is captured once, as a CUDA graph, and replayed.
+"""Training on a GPU: a segment of iterations is captured once, as a CUDA graph, and replayed.
 
 An iteration is about fifty small kernels, which the host cannot queue as fast as a GPU runs them;
 a graph of ten iterations is one launch. A graph repeats the same work on the same memory, so what
-depends on the number of an iteration happens between stretches: crops are drawn into the stretch's
+depends on the number of an iteration happens between segments: crops are drawn into the segment's
 inputs, learning rate and loss weights change in place, records are copied out.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from kernelgan_fast.gan.batches import Draw, Source, bytes_an_iteration, one_by_one
+from kernelgan_fast.gan.batches import Batch, Source, bytes_per_iteration, one_by_one
 from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
 from kernelgan_fast.ops.capturing import CAPTURING
@@ -29,8 +29,8 @@ Replay = Callable[[], None]
 Capture = Callable[[Replay], Replay]
 
 
-def stretch_length(config: TrainConfig) -> int:
-    """Return the iterations of a stretch: rates, loss weights and records change at its start."""
+def segment_length(config: TrainConfig) -> int:
+    """Return the iterations of a segment: rates, loss weights and records change at its start."""
     return math.gcd(RECORD_EVERY, config.ideal_every, config.decay_every)
 
 
@@ -75,34 +75,34 @@ def cuda_graph() -> Iterator[Capture]:
         graph.reset()
 
 
-class Stretch:
+class GraphSegment:
     """A number of iterations from fixed inputs to fixed outputs, to be replayed.
 
     Args:
-        trainer: made with `stretch` iterations; its weights and state are updated in place.
-        like: what one stretch is given, for its shapes.
+        trainer: made with `segment` iterations; its weights and state are updated in place.
+        like: what one segment is given, for its shapes.
         capture: turns work into its replay.
     """
 
-    def __init__(self, trainer: Trainer, like: Draw, capture: Capture) -> None:
+    def __init__(self, trainer: Trainer, like: Batch, capture: Capture) -> None:
         self._trainer = trainer
         self._inputs = _changed(like, torch.empty_like)
         self._records: dict[int, Tensor] = {}
         self._replay = capture(self._iterate)
 
-    def run(self, first: int, drawn: Draw) -> dict[int, Tensor]:
+    def run(self, first: int, batch: Batch) -> dict[int, Tensor]:
         """Train from iteration `first` on.
 
         Args:
-            first: a multiple of the stretch's length.
-            drawn: for these iterations, as `Source.draw` gives it.
+            first: a multiple of the segment's length.
+            batch: for these iterations, as `Source.draw` gives it.
 
         Returns:
             By iteration the (N, 7) losses of the first and of the last, in memory that the next run
             writes to.
         """
         self._trainer.adjust(first)
-        for place, part in zip(self._inputs, drawn, strict=True):
+        for place, part in zip(self._inputs, batch, strict=True):
             if place is not None and part is not None:
                 place.copy_(part)
         self._replay()
@@ -114,10 +114,10 @@ class Stretch:
         trainer = self._trainer
         # A replay cannot begin with the graph of autograd that the one before left behind.
         trainer.compose()
-        last = len(trainer.stretch) - 1
-        for step, draw in enumerate(one_by_one(self._inputs)):
-            row = trainer.stretch[step]
-            outputs = trainer.step(row, draw)
+        last = len(trainer.segment) - 1
+        for step, batch in enumerate(one_by_one(self._inputs)):
+            row = trainer.segment[step]
+            outputs = trainer.step(row, batch)
             if step in (0, last):
                 self._records[step] = trainer.record(row, *outputs)
 
@@ -127,33 +127,33 @@ def train_in_stretches(
 ) -> Iterator[tuple[int, Tensor]]:
     """Train from the first iteration to the last.
 
-    The first stretch, which warms up what capturing must find ready, and what does not fill one at
+    The first segment, which warms up what capturing must find ready, and what does not fill one at
     the end run as they stand; the ones between are replayed.
 
     Args:
-        trainer: made with `stretch` iterations.
-        source: of its draws.
+        trainer: made with `segment` iterations.
+        source: of its batches.
         count: number of problems.
         capture: turns work into its replay.
 
     Yields:
         (iteration, (N, 7) losses), as `Trainer.iterate` would give them.
     """
-    config, length = trainer.config, len(trainer.stretch)
+    config, length = trainer.config, len(trainer.segment)
     end = config.iterations // length * length
     begin = min(length, end)
     yield from _eager(trainer, source, range(begin))
     if begin < end:
-        steps = length * max(1, DRAWN_BYTES // (length * count * bytes_an_iteration(config)))
-        stretch: Stretch | None = None
+        steps = length * max(1, DRAWN_BYTES // (length * count * bytes_per_iteration(config)))
+        segment: GraphSegment | None = None
         for block in range(begin, end, steps):
-            drawn = source.draw(block, min(steps, end - block))
-            for offset in range(0, len(drawn.crops), length):
+            several = source.draw(block, min(steps, end - block))
+            for offset in range(0, len(several.crops), length):
                 cut = functools.partial(torch.narrow, dim=0, start=offset, length=length)
-                part = _changed(drawn, cut)
-                if stretch is None:
-                    stretch = Stretch(trainer, part, capture)
-                for iteration, record in stretch.run(block + offset, part).items():
+                part = _changed(several, cut)
+                if segment is None:
+                    segment = GraphSegment(trainer, part, capture)
+                for iteration, record in segment.run(block + offset, part).items():
                     if iteration % RECORD_EVERY == 0 or iteration == config.iterations - 1:
                         yield iteration, record.clone()
         # The present kernel is in the graph's memory, with a history that was only captured.
@@ -164,16 +164,16 @@ def train_in_stretches(
 def _eager(trainer: Trainer, source: Source, iterations: range) -> Iterator[tuple[int, Tensor]]:
     if not iterations:
         return
-    drawn = source.draw(iterations.start, len(iterations))
-    for iteration, draw in zip(iterations, one_by_one(drawn), strict=True):
-        record = trainer.iterate(iteration, draw)
+    several = source.draw(iterations.start, len(iterations))
+    for iteration, batch in zip(iterations, one_by_one(several), strict=True):
+        record = trainer.iterate(iteration, batch)
         if record is not None:
             yield iteration, record
 
 
-def _changed(drawn: Draw, change: Callable[[Tensor], Tensor]) -> Draw:
-    crops, target, real = (change(part) for part in drawn[:3])
-    return Draw(crops, target, real, None if drawn.noise is None else change(drawn.noise))
+def _changed(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    crops, target, real = (change(part) for part in batch[:3])
+    return Batch(crops, target, real, None if batch.noise is None else change(batch.noise))
 
 
 class Reading(NamedTuple):

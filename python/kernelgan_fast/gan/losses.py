@@ -56,56 +56,56 @@ def ideal_kernel(size: int) -> Tensor:
     return torch.outer(line, line)
 
 
-def generator_gan_loss(judged: Tensor) -> Tensor:
+def generator_gan_loss(d_map: Tensor) -> Tensor:
     """Mean |D(G(x)) - 1| of each problem.
 
     Args:
-        judged: (N, B, T, T) D's map, below 1 everywhere (a sigmoid), so that no |.| is needed.
+        d_map: (N, B, T, T) D's map, below 1 everywhere (a sigmoid), so that no |.| is needed.
 
     Returns:
         (N,).
 
     Source: paper equation 2.
     """
-    return 1 - judged.mean(dim=(1, 2, 3))
+    return 1 - d_map.mean(dim=(1, 2, 3))
 
 
-def discriminator_loss(judged: Tensor) -> Tensor:
+def discriminator_loss(d_map: Tensor) -> Tensor:
     """Half of mean |D(real) - 1| + mean |D(fake)| of each problem.
 
     Args:
-        judged: (N, 2, T, T) D's maps of the real and of the fake crop.
+        d_map: (N, 2, T, T) D's maps of the real and of the fake crop.
 
     Returns:
         (N,).
 
     Source: paper equation 2.
     """
-    return (1 - judged[:, 0].mean(dim=(1, 2)) + judged[:, 1].mean(dim=(1, 2))) / 2
+    return (1 - d_map[:, 0].mean(dim=(1, 2)) + d_map[:, 1].mean(dim=(1, 2))) / 2
 
 
-def generator_map_gradient(judged: Tensor) -> Tensor:
+def generator_map_gradient(d_map: Tensor) -> Tensor:
     """Gradient of `generator_gan_loss` with respect to D's map: a constant.
 
     Args:
-        judged: (N, 1, T, T), for its shape, dtype and device.
+        d_map: (N, 1, T, T), for its shape, dtype and device.
 
     Returns:
         (N, 1, T, T).
     """
-    return torch.full_like(judged, -1 / judged[0].numel())
+    return torch.full_like(d_map, -1 / d_map[0].numel())
 
 
-def discriminator_map_gradient(judged: Tensor) -> Tensor:
+def discriminator_map_gradient(d_map: Tensor) -> Tensor:
     """Gradient of `discriminator_loss` with respect to D's maps: a constant.
 
     Args:
-        judged: (N, 2, T, T), for its shape, dtype and device.
+        d_map: (N, 2, T, T), for its shape, dtype and device.
 
     Returns:
         (N, 2, T, T).
     """
-    gradient = torch.full_like(judged, 1 / judged[0].numel())
+    gradient = torch.full_like(d_map, 1 / d_map[0].numel())
     gradient[:, 0].neg_()
     return gradient
 

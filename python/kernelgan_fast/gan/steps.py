@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from kernelgan_fast.gan import losses
-from kernelgan_fast.gan.batches import Draw
+from kernelgan_fast.gan.batches import Batch
 from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
@@ -30,18 +30,18 @@ class Trainer:
     The sum over problems is what is differentiated; as problems share nothing, each gets exactly
     the gradient it would get alone. No step waits for the device.
 
-    A captured stretch (see `graph`) calls `step` alone: all else of an iteration depends on its
-    number, and happens between stretches.
+    A captured segment (see `graph`) calls `step` alone: all else of an iteration depends on its
+    number, and happens between segments.
 
     Args:
         generator, discriminator: of N problems, on their device, in their dtype.
         config: the recipe.
         ops: module with the ops.
-        stretch: iterations that are captured at once; 0: none are.
+        segment: iterations that are captured at once; 0: none are.
 
     Attributes:
         kernel: (N, K, K) of the weights after the last G update.
-        stretch: rows of the ideal loss' record that a captured stretch writes to.
+        segment: rows of the ideal loss' record that a captured segment writes to.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Trainer:
         config: TrainConfig,
         *,
         ops: Any,
-        stretch: int = 0,
+        segment: int = 0,
     ) -> None:
         self.generator, self.discriminator, self.config = generator, discriminator, config
         self._ops = ops
         weights = generator.weights
         count = len(weights)
-        self._generator_adam = _Adam(weights, config, captured=stretch > 0)
-        self._discriminator_adam = _Adam(discriminator.weights, config, captured=stretch > 0)
+        self._generator_adam = _Adam(weights, config, captured=segment > 0)
+        self._discriminator_adam = _Adam(discriminator.weights, config, captured=segment > 0)
         # The same memory without gradient: G's step needs none for D's weights.
         self._frozen = discriminator.weights.detach()
         self._u = discriminator.u
@@ -70,32 +70,34 @@ class Trainer:
         self._mask = losses.boundary_mask(config.kernel_size).to(weights)
         self._ones = weights.new_ones(count)
         # Both GAN losses are linear in D's map, so their gradients are constants.
-        self._fool = losses.generator_map_gradient(weights.new_empty(count, 1, patches, patches))
-        self._tell = losses.discriminator_map_gradient(
+        self._g_map_gradient = losses.generator_map_gradient(
+            weights.new_empty(count, 1, patches, patches)
+        )
+        self._d_map_gradient = losses.discriminator_map_gradient(
             weights.new_empty(count, 2, patches, patches)
         )
         self.schedule = Schedule(count, config, dtype=weights.dtype, device=weights.device)
-        self._pull = weights.new_empty(count, 1, 1, 1)
+        self._ideal_gradient = weights.new_empty(count, 1, 1, 1)
         self.refresh_pull()
         # One row an iteration: |G(x) - ideal(x)|, from which the schedule judges similarity. What
         # is captured cannot know its iteration, so it has rows of its own behind the last.
-        self.stretch = range(config.iterations, config.iterations + stretch)
-        self._distances = weights.new_zeros(config.iterations + stretch, count)
+        self.segment = range(config.iterations, config.iterations + segment)
+        self._distances = weights.new_zeros(config.iterations + segment, count)
         self.compose()
 
-    def iterate(self, iteration: int, draw: Draw) -> Tensor | None:
+    def iterate(self, iteration: int, batch: Batch) -> Tensor | None:
         """Take one G step and one D step.
 
         Args:
             iteration: counted from 0, one after another.
-            draw: crops and noise.
+            batch: crops and noise.
 
         Returns:
             (N, 7) losses in the order of `losses.LOSS_NAMES`, on the device, every RECORD_EVERY
             iterations and in the last; None in the others.
         """
         self.adjust(iteration)
-        steps = self.step(iteration, draw)
+        steps = self.step(iteration, batch)
         if iteration % RECORD_EVERY and iteration != self.config.iterations - 1:
             return None
         return self.record(iteration, *steps)
@@ -110,26 +112,26 @@ class Trainer:
             self.schedule.update(self.ideal_losses(iteration))
             self.refresh_pull()
 
-    def step(self, row: int, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+    def step(self, row: int, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Take both steps.
 
         Args:
             row: of the ideal loss' record.
-            draw: crops and noise.
+            batch: crops and noise.
 
         Returns:
-            What `record` makes losses of: D's map in the G step, the penalty terms, D's maps in
+            What `record` makes losses of: D's map in the G step, the penalties, D's maps in
             the D step.
         """
-        judged, terms = self.generator_step(row, draw.crops, draw.target)
-        return judged, terms, self.discriminator_step(draw.real, draw.crops, draw.noise)
+        d_map, penalties = self.generator_step(row, batch.crops, batch.target)
+        return d_map, penalties, self.discriminator_step(batch.real, batch.crops, batch.noise)
 
-    def record(self, row: int, judged: Tensor, terms: Tensor, pair: Tensor) -> Tensor:
+    def record(self, row: int, d_map: Tensor, penalties: Tensor, pair: Tensor) -> Tensor:
         """Return the (N, 7) losses of a step."""
         with torch.no_grad():
-            gan = (losses.generator_gan_loss(judged), losses.discriminator_loss(pair))
+            gan = (losses.generator_gan_loss(d_map), losses.discriminator_loss(pair))
             ideal = self._distances[row].square() / self._outputs
-            return torch.cat((torch.stack((*gan, ideal), dim=1), terms), dim=1)
+            return torch.cat((torch.stack((*gan, ideal), dim=1), penalties), dim=1)
 
     def generator_step(self, row: int, crops: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Update G to fool D, under the kernel penalties and the pull to the ideal downscale.
@@ -140,15 +142,15 @@ class Trainer:
             target: (N, 3 or 1, T, T).
 
         Returns:
-            D's map (N, 1, T', T') and the unweighted penalty terms (N, 4).
+            D's map (N, 1, T', T') and the unweighted penalties (N, 4).
 
         Source: paper equations 2 and 3.
         """
         fake = self._ops.downscale_crops(crops, self.kernel)
-        judged, u_next = self._ops.discriminate(
+        d_map, u_next = self._ops.discriminate(
             fake.unsqueeze(1), self._frozen, self._u, *self._shape
         )
-        penalty, terms = self._ops.kernel_regularizers(
+        penalty, penalties = self._ops.kernel_regularizers(
             self.kernel, self._mask, self.schedule.penalties, self.config.sparse_power
         )
         distance = fake.detach() - target
@@ -156,11 +158,14 @@ class Trainer:
         self.generator.weights.grad = None
         # loss = mean|D(fake) - 1| + penalty + weight * mean distance^2. Its gradients at these
         # three places are known; handing them over spares autograd a dozen tiny operators.
-        _backward((judged, penalty, fake), (self._fool, self._ones, distance.mul_(self._pull)))
+        _backward(
+            (d_map, penalty, fake),
+            (self._g_map_gradient, self._ones, distance.mul_(self._ideal_gradient)),
+        )
         self._generator_adam.step()
         self._u.copy_(u_next)
         self.compose()
-        return judged, terms
+        return d_map, penalties
 
     def discriminator_step(self, real: Tensor, crops: Tensor, noise: Tensor | None) -> Tensor:
         """Update D to tell the photo's crops from the updated G's.
@@ -179,20 +184,20 @@ class Trainer:
         if noise is not None:
             fake = fake.add_(noise)
         pair = torch.stack((real, fake), dim=1)
-        judged, u_next = self._ops.discriminate(
+        d_map, u_next = self._ops.discriminate(
             pair, self.discriminator.weights, self._u, *self._shape
         )
         self.discriminator.weights.grad = None
-        _backward((judged,), (self._tell,))
+        _backward((d_map,), (self._d_map_gradient,))
         self._discriminator_adam.step()
         self._u.copy_(u_next)
-        maps: Tensor = judged
+        maps: Tensor = d_map
         return maps
 
     def keep_distances(self, first: int) -> None:
-        """Put what a stretch wrote into the record of the iterations from `first` on."""
-        end = first + len(self.stretch)
-        self._distances[first:end] = self._distances[self.stretch.start :]
+        """Put what a segment wrote into the record of the iterations from `first` on."""
+        end = first + len(self.segment)
+        self._distances[first:end] = self._distances[self.segment.start :]
 
     def ideal_losses(self, iterations: int) -> Tensor:
         """Return the (iterations, N) ideal-downscale losses of the iterations so far."""
@@ -200,7 +205,7 @@ class Trainer:
 
     def refresh_pull(self) -> None:
         """Take over the ideal weight: weight * mean distance^2 has gradient pull * distance."""
-        torch.mul(self.schedule.ideal, 2 / self._outputs, out=self._pull.view(-1))
+        torch.mul(self.schedule.ideal, 2 / self._outputs, out=self._ideal_gradient.view(-1))
 
     def compose(self) -> None:
         """Compose the kernel from G's weights."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.crops import plan_crops
-from kernelgan_fast.gan.graph import stretch_length
+from kernelgan_fast.gan.graph import segment_length
 from kernelgan_fast.gan.losses import ideal_kernel
 from kernelgan_fast.gan.trainer import Problem, train_each
 
@@ -47,8 +47,8 @@ def measure(
     Returns:
         The line through both times.
     """
-    length = stretch_length(config)
-    # On a GPU the first and last stretch are not replayed: both runs have them, and so they count
+    length = segment_length(config)
+    # On a GPU the first and last segment are not replayed: both runs have them, and so they count
     # as beginning.
     few, many = (2, 12) if device == "cpu" else (3 * length, 13 * length)
     side = max(_SIDE, config.crop)

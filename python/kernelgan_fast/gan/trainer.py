@@ -18,7 +18,7 @@ from torch import Tensor
 
 from kernelgan_fast.errors import InputError, TrainingDiverged
 from kernelgan_fast.gan import losses
-from kernelgan_fast.gan.batches import Draw, Problem, Source, draws
+from kernelgan_fast.gan.batches import Batch, Problem, Source, batches
 from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
@@ -27,14 +27,14 @@ from kernelgan_fast.gan.graph import (
     Readback,
     cuda_graph,
     on_device,
-    stretch_length,
+    segment_length,
     train_in_stretches,
 )
 from kernelgan_fast.gan.schedule import first_similar
 from kernelgan_fast.gan.steps import RECORD_EVERY, Trainer
 from kernelgan_fast.gan.workers import Stopped, run_side_by_side
 
-__all__ = ["Draw", "Problem", "TrainedKernel", "Trainer", "draws", "train", "train_each"]
+__all__ = ["Batch", "Problem", "TrainedKernel", "Trainer", "batches", "train", "train_each"]
 
 Progress = Callable[[int, dict[str, float]], None]
 Graph = Callable[[], contextlib.AbstractContextManager[Capture]]
@@ -192,8 +192,8 @@ class _Share:
         self._seeds = [problem.seed for problem in problems]
         generator = _generator(problems, config, ops, device)
         discriminator = Discriminator(len(problems), config, seeds=self._seeds).to(device)
-        stretch = stretch_length(config) if graph else 0
-        self._trainer = Trainer(generator, discriminator, config, ops=ops, stretch=stretch)
+        segment = segment_length(config) if graph else 0
+        self._trainer = Trainer(generator, discriminator, config, ops=ops, segment=segment)
         self._steps: list[int] = []
         self._records: list[Tensor] = []
 
@@ -221,8 +221,8 @@ class _Share:
         """Train, and give every record with its iteration."""
         problems, config, ops, device = self._problems, self._config, self._ops, self._device
         if self._graph is None:
-            for iteration, draw in enumerate(draws(problems, config, ops=ops, device=device)):
-                record = self._trainer.iterate(iteration, draw)
+            for iteration, batch in enumerate(batches(problems, config, ops=ops, device=device)):
+                record = self._trainer.iterate(iteration, batch)
                 if record is not None:
                     yield iteration, record
             return

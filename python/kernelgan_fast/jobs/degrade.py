@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.estimation.options import LARGEST_SEED, versions
 from kernelgan_fast.jobs import schema
-from kernelgan_fast.jobs.job import Made, Report, ScaledRun
+from kernelgan_fast.jobs.job import Output, Report, ScaledRun
 
 if TYPE_CHECKING:
     from kernelgan_fast.degradation.blur_models import TrueKernel
@@ -31,17 +31,17 @@ class DegradeSettings:
     """How photos are degraded.
 
     Attributes:
-        law: the name of a law, or a kernel file.
+        blur_model: the name of a blur model, or a kernel file.
         scale: 2 or 4.
         seed: of kernels and noise.
         noise: standard deviation in grey levels of 255.
         jpeg: quality, or None.
-        fixed: parameters of the law that are not drawn.
+        fixed: parameters of the blur model that are not drawn.
         kernel_of: gives the kernel of a photo by its name.
-        kernel_id: tells one kernel file's content from another; None of a law.
+        kernel_id: tells one kernel file's content from another; None of a blur_model.
     """
 
-    law: str
+    blur_model: str
     scale: int
     seed: int
     noise: float
@@ -52,10 +52,10 @@ class DegradeSettings:
 
     def request(self) -> dict[str, object]:
         """What decides an LR photo besides the photo, as JSON gives it back."""
-        law = self.law if self.kernel_id is None else Path(self.law).name
+        blur_model = self.blur_model if self.kernel_id is None else Path(self.blur_model).name
         return {
             "version": versions()["kernelgan_fast"],
-            "law": law,
+            "blur_model": blur_model,
             "kernel": self.kernel_id,
             "scale": self.scale,
             "seed": self.seed,
@@ -67,7 +67,7 @@ class DegradeSettings:
 
 def degrade_settings(
     *,
-    law: str = "div2krk",
+    blur_model: str = "div2krk",
     scale: int = 2,
     seed: int = 0,
     noise: float = 0.0,
@@ -77,35 +77,36 @@ def degrade_settings(
     """Check the options of a run.
 
     Args:
-        law: one of `evaluation.blur_laws.LAWS`, or a kernel file (FILE:INDEX of several).
+        blur_model: One of `degradation.blur_models.BLUR_MODELS`, or a kernel file (FILE:INDEX of
+            several).
         scale: 2 or 4.
-        seed: 0 or more; the same seed, law and name of a photo give the same kernel.
+        seed: 0 or more; the same seed, blur model and name of a photo give the same kernel.
         noise: standard deviation of white noise, in grey levels of 255.
         jpeg: quality 1 to 95 of JPEG compression, None for none.
-        fixed: parameters of the law to set instead of drawing them.
+        fixed: parameters of the blur model to set instead of drawing them.
 
     Raises:
         InputError: an option is out of range, or the kernel file cannot be used.
     """
-    from kernelgan_fast.degradation import blur_models as blur_laws
+    from kernelgan_fast.degradation import blur_models
     from kernelgan_fast.degradation.degrade import check_options
 
     if not 0 <= seed <= LARGEST_SEED:
         raise InputError(f"seed must be 0 to {LARGEST_SEED}, got {seed}")
     check_options(noise, jpeg)
     given = dict(fixed or {})
-    if law in blur_laws.LAWS or not _names_a_file(law):
+    if blur_model in blur_models.BLUR_MODELS or not _names_a_file(blur_model):
 
         def kernel_of(name: str) -> TrueKernel:
-            return blur_laws.draw(law, scale, seed=seed, name=name, fixed=given)
+            return blur_models.draw(blur_model, scale, seed=seed, name=name, fixed=given)
 
         kernel_of("")  # wrong parameters are told now, not by every photo
-        return DegradeSettings(law, scale, seed, noise, jpeg, given, kernel_of)
+        return DegradeSettings(blur_model, scale, seed, noise, jpeg, given, kernel_of)
     if given:
         raise InputError(f"a kernel file has no parameters to set, got {next(iter(given))!r}")
-    kernel = blur_laws.from_file(law, scale)
+    kernel = blur_models.from_file(blur_model, scale)
     content = hashlib.sha256(kernel.array.tobytes()).hexdigest()
-    return DegradeSettings(law, scale, seed, noise, jpeg, {}, lambda name: kernel, content)
+    return DegradeSettings(blur_model, scale, seed, noise, jpeg, {}, lambda name: kernel, content)
 
 
 class DegradeRun(ScaledRun[DegradeSettings]):
@@ -135,13 +136,13 @@ class DegradeRun(ScaledRun[DegradeSettings]):
         """What decides an LR photo besides the photo."""
         return self.settings.request()
 
-    def make(self, photo: Path, name: str, report: Report) -> Made:
+    def make(self, photo: Path, name: str, report: Report) -> Output:
         """Read a photo and make the LR photo of it.
 
         Raises:
             ImageError: the photo cannot be used.
         """
-        from kernelgan_fast.degradation import blur_models as blur_laws
+        from kernelgan_fast.degradation import blur_models
         from kernelgan_fast.degradation.degrade import degrade
         from kernelgan_fast.estimation.kernel_warnings import kernel_facts
         from kernelgan_fast.images import read_image, save_png
@@ -156,7 +157,7 @@ class DegradeRun(ScaledRun[DegradeSettings]):
             settings.scale,
             noise=settings.noise,
             jpeg=settings.jpeg,
-            random=blur_laws.generator(settings.seed, "noise", str(settings.scale), name),
+            random=blur_models.generator(settings.seed, "noise", str(settings.scale), name),
         )
         notes = [*hr.notes, *kernel.notes]
         if settings.jpeg is not None and hr.pixels.dtype.kind == "f":
@@ -173,16 +174,20 @@ class DegradeRun(ScaledRun[DegradeSettings]):
             small: lambda file: save_png(lr, file),
             stored: lambda file: store.save(true, file),
         }
-        return Made(writers, facts, notes)
+        return Output(writers, facts, notes)
 
     def _normalised(self, kernel: TrueKernel, photo: Path) -> BlurKernel:
         from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-        provenance = {"law": self.settings.law, "photo": photo.name, **kernel.parameters}
+        provenance = {
+            "blur_model": self.settings.blur_model,
+            "photo": photo.name,
+            **kernel.parameters,
+        }
         array = kernel.array / kernel.array.sum()
         return BlurKernel(array, self.settings.scale, provenance=provenance)
 
 
-def _names_a_file(law: str) -> bool:
-    name = law.rpartition(":")[0] or law
-    return Path(law).exists() or Path(name).suffix.lower() in (".npy", ".mat", ".json")
+def _names_a_file(blur_model: str) -> bool:
+    name = blur_model.rpartition(":")[0] or blur_model
+    return Path(blur_model).exists() or Path(name).suffix.lower() in (".npy", ".mat", ".json")

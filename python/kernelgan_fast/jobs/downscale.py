@@ -20,7 +20,7 @@ import numpy as np
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.estimation.options import LARGEST_SEED, versions
 from kernelgan_fast.jobs import schema
-from kernelgan_fast.jobs.job import Made, Report, ScaledRun
+from kernelgan_fast.jobs.job import Output, Report, ScaledRun
 from kernelgan_fast.jobs.kernel_folder import kernel_pool as pool_of
 from kernelgan_fast.jobs.kernel_source import SCALES, kernel_source
 
@@ -180,7 +180,7 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
             "noise": settings.noise,
         }
 
-    def make(self, photo: Path, name: str, report: Report) -> Made:
+    def make(self, photo: Path, name: str, report: Report) -> Output:
         """Read a photo and make it smaller.
 
         Raises:
@@ -226,7 +226,7 @@ class DownscaleRun(ScaledRun[DownscaleSettings]):
             "size_before": [large.shape[1], large.shape[0]],
             "size": [small.shape[1], small.shape[0]],
         }
-        return Made(dict(zip(self.files(name), writers, strict=False)), facts, notes)
+        return Output(dict(zip(self.files(name), writers, strict=False)), facts, notes)
 
 
 def _kernels(
@@ -262,8 +262,8 @@ def _noisy(
     """Add white noise, the same in all channels of a grey photo."""
     if not noise:
         return small
-    from kernelgan_fast.degradation import blur_models as blur_laws
+    from kernelgan_fast.degradation import blur_models
 
-    random = blur_laws.generator(seed, "noise", str(scale), name)
+    random = blur_models.generator(seed, "noise", str(scale), name)
     shape = (*small.shape[:2], 1 if grey else 3)
     return small + random.standard_normal(shape, dtype=np.float32) * np.float32(noise / 255)

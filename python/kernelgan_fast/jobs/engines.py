@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.jobs.kernel_source import ESTIMATE, kernel_source
-from kernelgan_fast.jobs.resolved_kernel import Applied, KernelSource
+from kernelgan_fast.jobs.resolved_kernel import KernelSource, ResolvedKernel
 
 if TYPE_CHECKING:
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -79,7 +79,7 @@ def kernels_of_engine(
         )
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-    built_in = Applied(BlurKernel(card.kernel, card.scale), "the model's kernel")
+    built_in = ResolvedKernel(BlurKernel(card.kernel, card.scale), "the model's kernel")
     source = KernelSource(
         built_in.label,
         lambda photo, name, analysis=None: built_in,

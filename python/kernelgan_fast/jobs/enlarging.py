@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kernelgan_fast.analysis import PhotoAnalysis
     from kernelgan_fast.images import Photo
-    from kernelgan_fast.jobs.resolved_kernel import Applied
+    from kernelgan_fast.jobs.resolved_kernel import ResolvedKernel
     from kernelgan_fast.jobs.upscale import UpscaleSettings
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
@@ -34,7 +34,7 @@ _LEAST_SIDE = 16
 def enlarged(
     photo: Photo,
     analysis: PhotoAnalysis,
-    applied: Applied,
+    applied: ResolvedKernel,
     settings: UpscaleSettings,
     report: Report | None,
 ) -> Enlarged:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.jobs.kernel_source import ESTIMATE, fixed_kernel, kernel_source
-from kernelgan_fast.jobs.resolved_kernel import Applied
+from kernelgan_fast.jobs.resolved_kernel import ResolvedKernel
 
 if TYPE_CHECKING:
     from kernelgan_fast.export.onnx import Exported
@@ -103,7 +103,7 @@ def export_model(
 
 def _applied(
     kernel: str | os.PathLike[str] | None, scale: int, photo: Photo | None
-) -> Applied | None:
+) -> ResolvedKernel | None:
     if photo is not None:
         source = kernel_source(ESTIMATE if kernel is None else kernel, scale)
         return source.of(photo, Path(photo.source).stem)

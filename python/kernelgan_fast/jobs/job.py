@@ -8,7 +8,7 @@ A run is a subclass of `RecordedRun` that says six things:
     files(name)           the files it will write for the photo that gets this name
     request(photo, name)  what decides those files besides the photo's content, ready for JSON
     make(photo, name, report)
-                          reads and computes, and gives back a `Made`: how to write each file,
+                          reads and computes, and gives back a `Output`: how to write each file,
                           facts for the record and notes for the user
 
 `RecordedRun` does the rest: it finds the photos, leaves out what an earlier run made of them or
@@ -53,7 +53,7 @@ Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Made:
+class Output:
     """What was made of one photo, not written yet.
 
     Attributes:
@@ -128,7 +128,7 @@ class RecordedRun(ABC):
         """What decides those files besides the photo's content, ready for JSON."""
 
     @abstractmethod
-    def make(self, photo: Path, name: str, report: Report) -> Made:
+    def make(self, photo: Path, name: str, report: Report) -> Output:
         """Read a photo and compute what is to be written.
 
         Raises:
@@ -210,7 +210,7 @@ class RecordedRun(ABC):
             return failed_by_memory(photo, error)
         return PhotoResult(photo, "done", self._record, entry, None, None)
 
-    def _write(self, name: str, source: records.SourceFacts, made: Made) -> dict[str, object]:
+    def _write(self, name: str, source: records.SourceFacts, made: Output) -> dict[str, object]:
         # First the record loses what it tells of the photo, so that it never tells of files that
         # are not there or not those; the photo is added when its files are whole.
         if self._forget(name, made.writers) or not self._record.exists():

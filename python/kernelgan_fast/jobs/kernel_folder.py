@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.files import read_json
 from kernelgan_fast.jobs import records, schema
-from kernelgan_fast.jobs.resolved_kernel import Applied, KernelSource, content, from_file
+from kernelgan_fast.jobs.resolved_kernel import KernelSource, ResolvedKernel, content, from_file
 
 if TYPE_CHECKING:
     from kernelgan_fast.analysis import PhotoAnalysis
@@ -62,7 +62,7 @@ def photo_kernels(folder: Path, scale: int, advice: str) -> KernelSource:
     """
     kernels = _Kernels(folder, scale, advice)
 
-    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> ResolvedKernel:
         return kernels.of(Path(photo.source))
 
     def identity(photo: Path, name: str) -> object:
@@ -120,7 +120,7 @@ class _Kernels:
             if stored.sha256 is not None:
                 self._by_hash.setdefault(stored.sha256, []).append(stored)
 
-    def of(self, photo: Path) -> Applied:
+    def of(self, photo: Path) -> ResolvedKernel:
         stored = self._find(photo)
         applied = from_file(str(stored.path), self._scale)
         error = applied.error if stored.expected_error is None else stored.expected_error

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import ImageError
 from kernelgan_fast.jobs.kernel_source import BICUBIC, bicubic
-from kernelgan_fast.jobs.resolved_kernel import Applied
+from kernelgan_fast.jobs.resolved_kernel import ResolvedKernel
 
 if TYPE_CHECKING:
     from kernelgan_fast.analysis import PhotoAnalysis
@@ -33,7 +33,7 @@ def estimate_content(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Spect
     return estimate_spectral(content, scale=scale, ignored=analysis.overlay)
 
 
-def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
+def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> ResolvedKernel:
     """Select the kernel to enlarge a photo with.
 
     Args:
@@ -47,12 +47,12 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
     from kernelgan_fast.estimation.spectral.selection import expected_error, select_kernel
 
     if analysis.bicubic_only:
-        return Applied(bicubic(scale).kernel, BICUBIC, {"estimate": None})
+        return ResolvedKernel(bicubic(scale).kernel, BICUBIC, {"estimate": None})
     try:
         estimate = estimate_content(photo, analysis, scale)
     except ImageError as error:
         note = f"no kernel can be estimated ({error}), so the bicubic kernel was used"
-        return Applied(bicubic(scale).kernel, BICUBIC, {"estimate": None}, (note,))
+        return ResolvedKernel(bicubic(scale).kernel, BICUBIC, {"estimate": None}, (note,))
     selected = select_kernel(estimate, analysis)
     facts = {
         "estimate": "spectral",
@@ -68,7 +68,7 @@ def kernel_for(photo: Photo, analysis: PhotoAnalysis, scale: int) -> Applied:
             f"expected kernel error {selected.error:.0%}: compare the result with --kernel bicubic"
         )
     label = BICUBIC if selected.replaced else "its own kernel"
-    return Applied(
+    return ResolvedKernel(
         selected.kernel,
         label,
         facts,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.jobs.kernel_folder import SUFFIXES, photo_kernels
 from kernelgan_fast.jobs.resolved_kernel import (
-    Applied,
     KernelSource,
+    ResolvedKernel,
     content,
     from_file,
     normalised,
@@ -52,7 +52,7 @@ def kernel_source(
                 f"the kernel is for scale {kernel.scale}, got scale {scale}; give "
                 f"scale={kernel.scale} or another kernel"
             )
-        return _one(Applied(kernel, "a kernel", error=kernel.expected_error or 0.0))
+        return _one(ResolvedKernel(kernel, "a kernel", error=kernel.expected_error or 0.0))
     name = os.fspath(kernel)
     if name == ESTIMATE:
         return _estimated(scale)
@@ -68,7 +68,7 @@ def kernel_source(
     return _one(from_file(name, scale))
 
 
-def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> Applied:
+def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> ResolvedKernel:
     """Read a kernel that no photo decides.
 
     Args:
@@ -89,18 +89,20 @@ def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> Applied:
     return bicubic(scale) if name == BICUBIC else from_file(name, scale)
 
 
-def _one(applied: Applied) -> KernelSource:
+def _one(applied: ResolvedKernel) -> KernelSource:
     array = content(applied.kernel)
     return KernelSource(
         applied.label, lambda photo, name, analysis=None: applied, lambda photo, name: array
     )
 
 
-def bicubic(scale: int) -> Applied:
+def bicubic(scale: int) -> ResolvedKernel:
     """Give the antialiased bicubic kernel."""
-    from kernelgan_fast.degradation import blur_models as blur_laws
+    from kernelgan_fast.degradation import blur_models
 
-    return Applied(normalised(blur_laws.draw(BICUBIC, scale, seed=0, name=""), scale), BICUBIC)
+    return ResolvedKernel(
+        normalised(blur_models.draw(BICUBIC, scale, seed=0, name=""), scale), BICUBIC
+    )
 
 
 def _estimated(scale: int) -> KernelSource:
@@ -110,7 +112,7 @@ def _estimated(scale: int) -> KernelSource:
     settings = make_settings(scale=scale, device="cpu")
     request = {"estimate": records.request(settings)}
 
-    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> Applied:
+    def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> ResolvedKernel:
         if analysis is not None:
             from kernelgan_fast.jobs.kernel_selection import kernel_for
 
@@ -125,6 +127,6 @@ def _estimated(scale: int) -> KernelSource:
         facts = {"estimate": settings.config.profile, "expected_error": found.expected_error}
         told = tuple(note for note in found.diagnostics.warnings if note not in photo.notes)
         error = found.expected_error or 0.0
-        return Applied(found.kernel, "its own kernel", facts, told, error)
+        return ResolvedKernel(found.kernel, "its own kernel", facts, told, error)
 
     return KernelSource("each photo's own kernel", of, lambda photo, name: request)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Applied:
+class ResolvedKernel:
     """A kernel to use on one photo.
 
     Attributes:
@@ -43,7 +43,7 @@ class KernelOf(Protocol):
 
     def __call__(
         self, photo: Photo, name: str, analysis: PhotoAnalysis | None = None
-    ) -> Applied: ...
+    ) -> ResolvedKernel: ...
 
 
 @dataclass(frozen=True)
@@ -64,19 +64,19 @@ class KernelSource:
     identity: Callable[[Path, str], object]
 
 
-def from_file(path: str, scale: int) -> Applied:
+def from_file(path: str, scale: int) -> ResolvedKernel:
     """Read a kernel file; FILE:INDEX of one that holds several.
 
     Raises:
         InputError: it cannot be read as a kernel of this scale.
     """
-    from kernelgan_fast.degradation import blur_models as blur_laws
+    from kernelgan_fast.degradation import blur_models
 
-    stored = blur_laws.from_file(path, scale)
+    stored = blur_models.from_file(path, scale)
     kernel = normalised(stored, scale)
     error = kernel.expected_error
     facts = {**stored.parameters, **({} if error is None else {"expected_error": error})}
-    return Applied(kernel, Path(path).name, facts, stored.notes, error or 0.0)
+    return ResolvedKernel(kernel, Path(path).name, facts, stored.notes, error or 0.0)
 
 
 def normalised(kernel: TrueKernel, scale: int) -> BlurKernel:

@@ -19,7 +19,7 @@ from kernelgan_fast.estimation.options import versions
 from kernelgan_fast.jobs import schema
 from kernelgan_fast.jobs.downscale import FORMATS
 from kernelgan_fast.jobs.engines import kernels_of_engine, open_engine
-from kernelgan_fast.jobs.job import Made, Report, ScaledRun
+from kernelgan_fast.jobs.job import Output, Report, ScaledRun
 from kernelgan_fast.jobs.kernel_source import BICUBIC, kernel_source
 
 if TYPE_CHECKING:
@@ -292,7 +292,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
             "precision": settings.precision,
         }
 
-    def make(self, photo: Path, name: str, report: Report) -> Made:
+    def make(self, photo: Path, name: str, report: Report) -> Output:
         """Read a photo and enlarge it.
 
         Raises:
@@ -332,7 +332,7 @@ class UpscaleRun(ScaledRun[UpscaleSettings]):
         def save(path: Path) -> Sequence[str]:
             return save_picture(large.pixels, path, picture, alpha=alpha)
 
-        return Made({file: save}, facts, notes)
+        return Output({file: save}, facts, notes)
 
 
 def _checked_device(name: str) -> torch.device:

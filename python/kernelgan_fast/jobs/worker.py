@@ -94,10 +94,10 @@ def work(
         settings = replace(settings, devices=check_devices("cuda"))
     clock = clock or Clock(len(photos), settings.config.iterations, None)
     with tempfile.TemporaryDirectory(prefix="kernelgan_fast_") as scratch:
-        desk = _Desk(photos, job, settings, Path(scratch))
-        with closing(desk.results(clock)) as results:
+        worker = _Worker(photos, job, settings, Path(scratch))
+        with closing(worker.results(clock)) as results:
             for result in results:
-                yield desk.outcome(result)
+                yield worker.outcome(result)
 
 
 def _refuse_other_version(job: Job) -> None:
@@ -110,7 +110,7 @@ def _refuse_other_version(job: Job) -> None:
         )
 
 
-class _Desk(PhotoWork):
+class _Worker(PhotoWork):
     def __init__(
         self, photos: Mapping[Photo, str], job: Job, settings: Settings, scratch: Path
     ) -> None:

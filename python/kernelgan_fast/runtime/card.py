@@ -24,7 +24,7 @@ _LARGEST_CONTEXT, _LARGEST_MULTIPLE, _LARGEST_SIDE = 4096, 256, 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Card:
+class ModelMetadata:
     """The properties of a model that enlarges photos.
 
     Attributes:
@@ -46,7 +46,7 @@ class Card:
     precision: str
 
 
-def read_card(properties: Mapping[str, str], name: str) -> Card:
+def read_metadata(properties: Mapping[str, str], name: str) -> ModelMetadata:
     """Read the properties of a model that shall enlarge photos.
 
     Args:
@@ -97,7 +97,7 @@ def _damaged(name: str, why: str) -> InputError:
     return InputError(f"{name}: the model's properties are damaged ({why}); export it again")
 
 
-def _card(ours: Mapping[str, str]) -> Card:
+def _card(ours: Mapping[str, str]) -> ModelMetadata:
     scale = _integer(ours, "scale", min(_SCALES), max(_SCALES))
     size = _integer(ours, "kernel_size", 1, LARGEST_SIZE)
     if scale not in _SCALES or size % 2 == 0:
@@ -110,7 +110,7 @@ def _card(ours: Mapping[str, str]) -> Card:
     kernel = None
     if ours["kernel_input"] == "no":
         kernel = BlurKernel(json.loads(ours["kernel"]), scale).array
-    return Card(
+    return ModelMetadata(
         method=method,
         scale=scale,
         kernel=kernel,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runtime.card import Card, read_card
+from kernelgan_fast.runtime.card import ModelMetadata, read_metadata
 from kernelgan_fast.runtime.session import Bound, Session
 from kernelgan_fast.sr.conditioning import Conditioning
 
@@ -41,7 +41,7 @@ class Engine:
     ) -> None:
         self.path = os.fspath(path)
         self._session = Session(path, device=device, threads=threads)
-        self.card = read_card(self._session.properties, self.path)
+        self.card = read_metadata(self._session.properties, self.path)
         _check_inputs_and_outputs(self._session, self.card, self.path)
         self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -103,7 +103,7 @@ _Sides = tuple[tuple[int, ...], ...]
 _IMAGE: _Sides = ((1,), (3,), (), ())
 
 
-def _check_inputs_and_outputs(session: Session, card: Card, name: str) -> None:
+def _check_inputs_and_outputs(session: Session, card: ModelMetadata, name: str) -> None:
     """Compare a model with what it says of itself, before a photo is read."""
     wanted: dict[str, _Sides] = {"image": _IMAGE}
     if card.kernel is None:

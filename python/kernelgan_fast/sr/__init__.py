@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.sr.upscaler import Options, Upscaler
 
 # Name, file and class of each method, from the plainest to the slowest.
-_HOMES = {
+_REGISTRY = {
     "bicubic": ("bicubic", "Bicubic"),
     "backprojection": ("backprojection", "BackProjection"),
     "tv": ("tv", "TotalVariation"),
@@ -24,7 +24,7 @@ _HOMES = {
     "zssr": ("zssr", "ZeroShot"),
     "srmd": ("srmd", "Srmd"),
 }
-METHODS = tuple(_HOMES)
+METHODS = tuple(_REGISTRY)
 
 # What `upscale` takes where nothing is said.
 DEFAULT = "unfold"
@@ -41,7 +41,7 @@ def check_method(method: str) -> str:
     Raises:
         InputError: it is none of `METHODS`.
     """
-    if method not in _HOMES:
+    if method not in _REGISTRY:
         nearest = difflib.get_close_matches(method, METHODS, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise InputError(f"the method must be one of {', '.join(METHODS)}, got '{method}'{hint}")
@@ -64,7 +64,7 @@ def prepare(method: str, kernel: BlurKernel, options: Options, photo: Tensor) ->
     Raises:
         InputError: unknown method, a scale that it has not, or options that it cannot use.
     """
-    file, name = _HOMES[check_method(method)]
+    file, name = _REGISTRY[check_method(method)]
     if kernel.scale not in SCALES:
         raise InputError(f"photos are enlarged 2 or 4 times, the kernel is for {kernel.scale}")
     make: Callable[..., Upscaler] = getattr(import_module(f"{__name__}.{file}"), name)

@@ -38,7 +38,7 @@ _WARM_UP = 20
 _QUEUED = 3  # steps before the one that is captured; they find out what it needs
 
 
-class Times(NamedTuple):
+class BackprojectionCounts(NamedTuple):
     """How often is projected back: before the network, after it, after the second half of x4."""
 
     before: int
@@ -48,7 +48,7 @@ class Times(NamedTuple):
 
 # Starting from what the kernel alone can tell, not from the bicubic enlargement, the network needs
 # a third of the iterations. A second round of the network makes x4 worse, or no better.
-_TIMES, _TIMES_NOISY = Times(8, 2, 8), Times(0, 0, 0)
+_COUNTS, _COUNTS_NOISY = BackprojectionCounts(8, 2, 8), BackprojectionCounts(0, 0, 0)
 
 # A smaller photo has too few crops; of a larger one, its middle shows enough of them.
 _LEAST_SIDE, _MOST_SIDE = 16, 2048
@@ -105,7 +105,7 @@ class ZeroShot:
         self.whole, self.step = (ForwardModel.of(each, photo.device) for each in (kernel, step))
         self._type = _TYPES[options.precision]
         noise = (options.total_noise or 0.0) / 255
-        self.times = _TIMES_NOISY if noise else _TIMES
+        self.times = _COUNTS_NOISY if noise else _COUNTS
         random = torch.Generator().manual_seed(options.seed)
         self.network = Network(random).to(photo.device)
         pair = make_pair(_middle(photo), self.step, self.times.before)

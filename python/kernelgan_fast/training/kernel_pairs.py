@@ -12,14 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelgan_fast.degradation import blur_models as blur_laws
-from kernelgan_fast.degradation import shapes
+from kernelgan_fast.degradation import blur_models, shapes
 from kernelgan_fast.kernels.geometry import recentre, target_centre
 
 Array = NDArray[np.float64]
 
-# How often each law is drawn at scales 2 and 4.
-_LAWS = {
+# How often each blur model is drawn at scales 2 and 4.
+_BLUR_MODELS = {
     "div2krk": 0.45,
     "anisotropic": 0.17,
     "gaussian": 0.10,
@@ -76,14 +75,14 @@ def draw_pair(scale: int, bank: Sequence[KernelPair], random: np.random.Generato
 
 
 def draw_true(scale: int, random: np.random.Generator) -> Array:
-    """Draw a kernel of one of the laws, (k, k), sum 1."""
+    """Draw a kernel of one of the blur models, (k, k), sum 1."""
     if scale == 1:
         return _draw_blur(random)
-    law = str(random.choice(list(_LAWS), p=list(_LAWS.values())))
-    if scale in blur_laws.SCALES:
+    blur_model = str(random.choice(list(_BLUR_MODELS), p=list(_BLUR_MODELS.values())))
+    if scale in blur_models.SCALES:
         seed = int(random.integers(2**31))
-        return blur_laws.draw(law, scale, seed=seed, name="training").array
-    family = blur_laws.find_law("anisotropic" if law == "div2krk" else law)
+        return blur_models.draw(blur_model, scale, seed=seed, name="training").array
+    family = blur_models.find_blur_model("anisotropic" if blur_model == "div2krk" else blur_model)
     drawn = {key: float(random.uniform(*span)) for key, span in family.ranges(scale).items()}
     return family.build(drawn, scale, random)
 
