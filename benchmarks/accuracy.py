@@ -1,10 +1,10 @@
-"""Relative error of estimated kernels on test sets, profile by profile, beside the constant.
+"""Relative error of estimated kernels on test sets, method by method, beside the constant.
 
-    python benchmarks/accuracy.py SET... [--profiles LIST] [--scale 2|4] [--seeds LIST] [--every N]
+    python benchmarks/accuracy.py SET... [--methods LIST] [--scale 2|4] [--seeds LIST] [--every N]
         [--out FILE]
 
 A set is a folder with lr_x2/ and gt_k_x2/ (or lr_x4/, gt_k_x4/): DIV2KRK as published, or what
-`kernelgan-fast degrade` writes. Besides profiles the list may name the method `recurrence`.
+`kernelgan-fast degrade` writes. The list may also name profiles of the method `kernelgan`.
 `spearman` says how well `expected_error` ranks the errors of all sets together.
 """
 
@@ -22,8 +22,8 @@ from measure import write
 from scipy.stats import spearmanr
 
 from kernelgan_fast.api import estimate_files
+from kernelgan_fast.estimation.options import method_or_profile
 from kernelgan_fast.evaluation.report import CONSTANT, ESTIMATE, evaluate_kernels
-from kernelgan_fast.gan.config import PROFILES
 
 
 class Errors(NamedTuple):
@@ -37,7 +37,7 @@ class Errors(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sets", nargs="+", type=Path, metavar="SET")
-    parser.add_argument("--profiles", default="default", metavar="LIST")
+    parser.add_argument("--methods", default="spectral", metavar="LIST")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
     parser.add_argument("--seeds", default="0", metavar="LIST", help="each a run of its own")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every N-th photo only")
@@ -46,37 +46,34 @@ def main() -> None:
     seeds = [int(seed) for seed in options.seeds.split(",")]
     rows: dict[str, dict[str, Any]] = {folder.name: {} for folder in options.sets}
     ranks: dict[str, float] = {}
-    for profile in options.profiles.split(","):
+    for method in options.methods.split(","):
         made: list[float] = []
         expected: list[float | None] = []
         for folder in options.sets:
             photos = sorted((folder / f"lr_x{options.scale}").iterdir())[:: options.every]
-            runs = [measure(folder, photos, profile, options.scale, seed) for seed in seeds]
+            runs = [measure(folder, photos, method, options.scale, seed) for seed in seeds]
             errors = Errors(
                 *(list(chain.from_iterable(parts)) for parts in zip(*runs, strict=True))
             )
             row = rows[folder.name]
             row |= {"photos": len(runs[0].estimate), "constant": told(errors.constant)}
-            row[profile] = told(errors.estimate)
+            row[method] = told(errors.estimate)
             if len(seeds) > 1:
-                row[profile]["by_seed"] = [told(run.estimate)["mean"] for run in runs]
+                row[method]["by_seed"] = [told(run.estimate)["mean"] for run in runs]
             made += errors.estimate
             expected += errors.expected
-            print(f"{folder.name:14} {profile:8} {row[profile]}", flush=True)
+            print(f"{folder.name:14} {method:9} {row[method]}", flush=True)
         if None not in expected:
-            ranks[profile] = round(float(spearmanr(made, expected).statistic), 3)
+            ranks[method] = round(float(spearmanr(made, expected).statistic), 3)
     asked = {"scale": options.scale, "seeds": seeds, "every": options.every}
     write("accuracy", {**asked, "relative_l2": rows, "spearman": ranks}, options.out)
 
 
-def measure(folder: Path, photos: Sequence[Path], profile: str, scale: int, seed: int) -> Errors:
+def measure(folder: Path, photos: Sequence[Path], method: str, scale: int, seed: int) -> Errors:
     """What the two commands `estimate` and `evaluate kernels` do."""
-    method = "kernelgan"
-    if profile not in PROFILES:
-        profile, method = "default", profile
     with TemporaryDirectory() as out:
         run = estimate_files(
-            photos, out, profile=profile, method=method, scale=scale, seed=seed, formats=["npy"]
+            photos, out, **method_or_profile(method), scale=scale, seed=seed, formats=["npy"]
         )
         results = {result.source.stem: result for result in run.results()}
         report = evaluate_kernels(out, folder, scale=scale)

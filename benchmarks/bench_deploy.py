@@ -180,10 +180,11 @@ class Bench:
 
     def _model(self, frame: NDArray[np.uint8], scale: int, device: str) -> Work:
         from kernelgan_fast.runtime.engine import Engine
+        from kernelgan_fast.sr.conditioning import Conditioning
         from kernelgan_fast.sr.tiling import enlarge_photo
 
         engine = Engine(self._upscaler(scale), device=device, threads=self._threads)
-        upscaler = engine.upscaler(kernel(scale, SIZES[scale]), None, 0.0)
+        upscaler = engine.upscaler(kernel(scale, SIZES[scale]), Conditioning())
         return lambda: enlarge_photo(upscaler, frame)
 
     def _pytorch(

@@ -18,7 +18,7 @@ from stages import METHODS, enlarged
 WIDTH, HEIGHT = 4000, 3000
 ESTIMATE = """
 from kernelgan_fast import estimate
-estimate(sys.argv[1], profile=sys.argv[2], iterations=int(sys.argv[3]))
+estimate(sys.argv[1], **{sys.argv[2]: sys.argv[3]}, iterations=int(sys.argv[4]))
 """
 UPSCALE = """
 from kernelgan_fast import upscale
@@ -40,8 +40,8 @@ def main() -> None:
             "unit": "MiB above `import torch`",
             "photo": (WIDTH, HEIGHT),
             "estimate": {
-                "default": memory_of(ESTIMATE, file, "default", "0"),
-                "paper": memory_of(ESTIMATE, file, "paper", "20"),
+                "spectral": memory_of(ESTIMATE, file, "method", "spectral", "0"),
+                "paper": memory_of(ESTIMATE, file, "profile", "paper", "20"),
             },
             "upscale": {
                 name: memory_of(UPSCALE, file, name) for name in options.methods.split(",")

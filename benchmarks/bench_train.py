@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the JSON here too")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    config = profile("mended").replace(iterations=options.iterations)
+    config = profile("corrected").replace(iterations=options.iterations)
     plan = plan_crops(read_image(options.photo).pixels, config)
 
     def ours(count: int, threads: int) -> tuple[float, float]:

@@ -50,14 +50,14 @@ KERNELS = {
     "": "none",
     "bicubic": "bicubic",
     "paper": "published recipe",
-    "default": "**ours**",
+    "spectral": "**ours**",
     "true": "true",
 }
 
 
 def accuracy() -> str:
     """The table of relative errors."""
-    lines = ["| kernels | photos | `default` | recurrence | constant |", "|---|---|---|---|---|"]
+    lines = ["| kernels | photos | `spectral` | recurrence | constant |", "|---|---|---|---|---|"]
     rival = _result("accuracy_recurrence_x2")["relative_l2"]
     for scale in (2, 4):
         found = _result(f"accuracy_x{scale}")["relative_l2"]
@@ -66,14 +66,14 @@ def accuracy() -> str:
                 row = {**(rival[name] if scale == 2 else {}), **found[name]}
                 figures = [
                     f"{row[one]['mean']:.3f}" if one in row else "-"
-                    for one in ("default", "recurrence", "constant")
+                    for one in ("spectral", "recurrence", "constant")
                 ]
                 lines.append(f"| {what}, ×{scale} | {row['photos']} | {' | '.join(figures)} |")
     ranks = _result("accuracy_x2")["spearman"]
     lines.append("")
     lines.append(
         "Rank correlation of `expected_error` with the errors of all ×2 photos: "
-        f"{ranks['default']:.2f}."
+        f"{ranks['spectral']:.2f}."
     )
     return "\n".join(lines) + "\n"
 
@@ -82,7 +82,7 @@ def first() -> str:
     """What the kernel is worth, in three lines: gains of `unfold` on the CC0 photos."""
     who = {
         "paper": "the published recipe's",
-        "default": "**found by `kernelgan-fast`**",
+        "spectral": "**found by `kernelgan-fast`**",
         "true": "the true one",
     }
     gains = {(row["kernel"], head): row["gain"] for head, row in _sr_rows("unfold", "dev_cc0")}
@@ -153,7 +153,7 @@ def speed() -> str:
     parts = photos["paper"]["stages"]
     listed = ", ".join(f"{name} {took:.2g} s" for name, took in parts.items() if took >= 0.005)
     rows = {
-        f"`estimate`, 2 megapixels, {threads}": _seconds(photos["default"]["wall"]),
+        f"`estimate`, 2 megapixels, {threads}": _seconds(photos["spectral"]["wall"]),
         f"`estimate --profile paper`, {ITERATIONS} iterations, {threads}": _seconds(
             photos["paper"]["wall"]
         ),
@@ -218,7 +218,7 @@ def picture() -> str:
         rows += [
             Row(f"plain PyTorch, {where}", _literal_seconds(document), "plain"),
             Row(f"ours, --profile paper, {where}", photos["paper"]["wall"]["median"], "ours"),
-            Row(f"ours, closed form, {where}", photos["default"]["wall"]["median"], "ours"),
+            Row(f"ours, closed form, {where}", photos["spectral"]["wall"]["median"], "ours"),
         ]
     where = "; ".join(_device(document) for document in _stages())
     notes = (

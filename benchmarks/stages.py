@@ -188,10 +188,10 @@ def _train(bench: Bench) -> Work:
 
 
 def _settings(bench: Bench, profile: str, iterations: int | None = None) -> Any:
-    from kernelgan_fast.estimation.options import make_settings
+    from kernelgan_fast.estimation.options import estimate_options
 
-    return make_settings(
-        profile_or_config=profile,
+    return estimate_options(
+        profile=profile,
         iterations=iterations,
         device=bench.device,
         threads=bench.threads,
@@ -201,12 +201,13 @@ def _settings(bench: Bench, profile: str, iterations: int | None = None) -> Any:
 def _finish(bench: Bench) -> Work:
     """Of a photo trained so long that its kernel is one."""
     from kernelgan_fast.estimation.devices import Choice
-    from kernelgan_fast.estimation.pipeline import finish, prepare, train_batch
+    from kernelgan_fast.estimation.pipeline import find_batch, finish, prepare
 
     settings = _settings(bench, "paper", ITERATIONS)
     choice = Choice(settings.devices, bench.device, "asked for")
-    (trained,) = train_batch([prepare(bench.file, settings)], settings, choice)
-    return partial(finish, trained, settings)
+    prepared = prepare(bench.file, settings)
+    (found,) = find_batch([prepared], settings, choice)
+    return partial(finish, prepared, found, settings)
 
 
 def _save(bench: Bench) -> Work:

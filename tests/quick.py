@@ -14,7 +14,7 @@ import kernelgan_fast
 from kernelgan_fast.gan import config
 
 # A high rate, so that the kernel is a positive one after a few steps.
-QUICK = config.profile("mended").replace(
+QUICK = config.profile("corrected").replace(
     profile="quick", learning_rate=1e-2, features=16, iterations=20
 )
 ENDLESS = QUICK.replace(profile="endless", iterations=10_000_000)

@@ -50,7 +50,7 @@ def record(source: Path, **fields: Any) -> dict[str, Any]:
             "bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         },
-        "request": {"seeds": [0], "config": {"profile": "default", "iterations": 0}},
+        "request": {"seeds": [0], "method": "spectral", "iterations": 0, "config": None},
         "files": [],
         "kernels": {"x2": {"width_major": 1.6, "width_minor": 1.1, "angle": 0.0}},
         "expected_error": 0.13,

@@ -51,7 +51,7 @@ def test_history_and_diagnostics(plain: Estimate) -> None:
     for name, values in plain.history.items():
         assert values.shape == (len(steps),) if name == "iteration" else (1, len(steps))
     diagnostics = plain.diagnostics
-    stages = {"read", "analysis", "spectrum", "prepare", "train", "finish"}
+    stages = {"read", "analysis", "prepare", "train", "finish"}
     assert set(diagnostics.timings) == stages
     assert diagnostics.config == QUICK
     assert diagnostics.seeds == (0,)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, overload
 
-from kernelgan_fast.errors import InputError, TrainingDiverged
-from kernelgan_fast.estimation.options import Settings, make_settings
+from kernelgan_fast.errors import InputError
+from kernelgan_fast.estimation.options import EstimateOptions, estimate_options
 from kernelgan_fast.estimation.progress import Clock, Progress
 from kernelgan_fast.estimation.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
 from kernelgan_fast.jobs.downscale import downscale
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from kernelgan_fast.estimation.pipeline import Prepared, Trained
+    from kernelgan_fast.estimation.estimator import Found, Prepared
     from kernelgan_fast.gan.config import TrainConfig
 
     Photo: TypeAlias = str | os.PathLike[str] | NDArray[np.generic] | torch.Tensor
@@ -47,8 +47,8 @@ def estimate(  # type: ignore[overload-overlap] # a str is one photo, though a s
     source: Photo,
     *,
     scale: int = ...,
-    profile: str | TrainConfig = ...,
-    method: str = ...,
+    method: str | None = ...,
+    profile: str | TrainConfig | None = ...,
     iterations: int | None = ...,
     seed: int = ...,
     seeds: int = ...,
@@ -66,8 +66,8 @@ def estimate(
     source: Sequence[Photo],
     *,
     scale: int = ...,
-    profile: str | TrainConfig = ...,
-    method: str = ...,
+    method: str | None = ...,
+    profile: str | TrainConfig | None = ...,
     iterations: int | None = ...,
     seed: int = ...,
     seeds: int = ...,
@@ -84,8 +84,8 @@ def estimate(
     source: Photo | Sequence[Photo],
     *,
     scale: int = 2,
-    profile: str | TrainConfig = "default",
-    method: str = "kernelgan",
+    method: str | None = None,
+    profile: str | TrainConfig | None = None,
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -104,15 +104,16 @@ def estimate(
     Args:
         source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]; or a list of these,
-            which train in batches that fill the threads. Sides of at least 48 px; with less
-            than 84 (64 with `real`) nothing is trained, and "paper" and "mended" need as many.
+            which are processed in batches that fill the threads. Sides of at least 48 px; 84 px
+            (64 with `real`) for "kernelgan" and "recurrence".
         scale: 2 or 4, how many times smaller.
-        profile: "default", "fast", "paper" or "mended", or a config of your own.
-        method: "kernelgan" trains as the profile says; "spectral" takes the kernel in closed form
-            of the photo's spectrum and trains nothing; "recurrence" looks for patches that recur
-            in the photo (Michaeli and Irani), on the CPU, at least 84 px a side (64 with `real`).
-        iterations: instead of the profile's number; of "recurrence" the rounds of its search, at
-            most.
+        method: "spectral" (the default) estimates the kernel in closed form from the spectrum of
+            the photo, the most accurate method. "kernelgan" trains a generator on the photo.
+            "recurrence" searches for patches that recur in the photo (Michaeli and Irani), on the
+            CPU. If None, "kernelgan" where a profile is given, else "spectral".
+        profile: Of "kernelgan": "corrected" (the default), "paper", or a `TrainConfig`.
+        iterations: Of the training instead of the profile's number, or rounds of the search of
+            "recurrence" at most.
         seed: of the first run, 0 or more.
         seeds: runs a photo, with seed, seed + 1, …; the kernel is the mean of the centred
             kernels, and `Estimate.spread` says how far they are from it. 1 to 100.
@@ -139,10 +140,10 @@ def estimate(
     Source: Bell-Kligler et al., "Blind Super-Resolution Kernel Estimation using an
         Internal-GAN", NeurIPS 2019.
     """
-    settings = make_settings(
+    settings = estimate_options(
         scale=scale,
-        profile_or_config=profile,
         method=method,
+        profile=profile,
         iterations=iterations,
         seed=seed,
         seeds=seeds,
@@ -168,7 +169,7 @@ class _Item:
 
 
 def _estimate_all(
-    sources: Sequence[Photo], settings: Settings, progress: Progress | None
+    sources: Sequence[Photo], settings: EstimateOptions, progress: Progress | None
 ) -> list[Estimate]:
     from kernelgan_fast.estimation.batches import train_photos
     from kernelgan_fast.estimation.pipeline import finish, prepare
@@ -181,12 +182,10 @@ def _estimate_all(
                 raise
             raise type(error)(f"photo {index} of the list: {error}") from error
 
-    def finished(item: _Item, trained: Trained | TrainingDiverged) -> tuple[int, Estimate]:
-        if isinstance(trained, TrainingDiverged):
-            raise trained
-        return item.index, finish(trained, settings)
+    def finished(item: _Item, found: Found) -> tuple[int, Estimate]:
+        return item.index, finish(item.prepared, found, settings)
 
-    clock = Clock(len(sources), settings.config.iterations, progress)
+    clock = Clock(len(sources), settings.iterations, progress)
     estimates: dict[int, Estimate] = {}
     jobs = [partial(ready, index) for index in range(len(sources))]
     with closing(train_photos(jobs, finished, settings, clock)) as results:
@@ -202,8 +201,8 @@ def estimate_files(
     out: str | os.PathLike[str],
     *,
     scale: int = 2,
-    profile: str | TrainConfig = "default",
-    method: str = "kernelgan",
+    method: str | None = None,
+    profile: str | TrainConfig | None = None,
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -226,7 +225,7 @@ def estimate_files(
         out: the folder to write to, made if it is not there; files of earlier runs are replaced.
         formats: some of "npy", "mat", "json", "png".
         resume: leave out photos that an earlier run finished with the same settings.
-        scale, profile, method, iterations, seed, seeds, real, device, devices, threads, tiles: as
+        scale, method, profile, iterations, seed, seeds, real, device, devices, threads, tiles: as
             in `estimate`.
 
     Returns:
@@ -237,10 +236,10 @@ def estimate_files(
         DeviceUnavailable: the device cannot be used.
         OutputError: the folder cannot be used.
     """
-    settings = make_settings(
+    settings = estimate_options(
         scale=scale,
-        profile_or_config=profile,
         method=method,
+        profile=profile,
         iterations=iterations,
         seed=seed,
         seeds=seeds,

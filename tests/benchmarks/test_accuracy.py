@@ -40,15 +40,15 @@ def test_errors_of_every_other_photo(
         kernel = BlurKernel(draw("gaussian", 2, seed=0, name=name).array, 2)
         save(kernel, tmp_path / "some" / "gt_k_x2" / f"{name}.mat")
     out = tmp_path / "out.json"
-    words = [str(tmp_path / "some"), "--profiles", "fast,recurrence", "--seeds", "0,1"]
+    words = [str(tmp_path / "some"), "--methods", "spectral,recurrence", "--seeds", "0,1"]
     monkeypatch.setattr(sys, "argv", ["accuracy", *words, "--every", "2", "--out", str(out)])
     accuracy.main()
     found = json.loads(out.read_text())
     assert (found["seeds"], found["every"], found["scale"]) == ([0, 1], 2, 2)
     row = found["relative_l2"]["some"]
     assert row["photos"] == 2 and row["constant"]["mean"] > 0
-    closed, searched = row["fast"], row["recurrence"]
+    closed, searched = row["spectral"], row["recurrence"]
     assert closed["by_seed"] == [closed["mean"]] * 2
     assert len(set(searched["by_seed"])) == 2
     assert searched["mean"] == pytest.approx(sum(searched["by_seed"]) / 2, abs=1e-4)
-    assert set(found["spearman"]) == {"fast"}  # the search expects no error
+    assert set(found["spearman"]) == {"spectral"}  # the search expects no error

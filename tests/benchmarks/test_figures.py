@@ -44,7 +44,7 @@ def result(device: str = "cpu", seconds: float = 8.0) -> dict[str, Any]:
         "machine": {**machine, "extension": {"simd": "avx512"}},
         "stages": {"train": row("train", 0.3), "upscale tv": row("`tv`", 2.0)},
         "photos": {
-            "threads": 2, "default": {"wall": spread(0.3), "stages": {}},
+            "threads": 2, "spectral": {"wall": spread(0.3), "stages": {}},
             "paper": {"wall": spread(seconds), "stages": parts},
         },
     }  # fmt: skip
@@ -58,7 +58,7 @@ def made(tables: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "stages_a_gpu": result("cuda", 2.0),
         "stages_b": result(),
         "train_b": {"ratios": ratios},
-        "memory_b": {"estimate": {"default": 100.0, "paper": 300.2}, "upscale": {"tv": 900.7}},
+        "memory_b": {"estimate": {"spectral": 100.0, "paper": 300.2}, "upscale": {"tv": 900.7}},
     }
     for name, document in documents.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(document))

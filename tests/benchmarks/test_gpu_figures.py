@@ -18,7 +18,7 @@ from kernelgan_fast.gan.config import profile
 from kernelgan_fast.ops import native
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-CONFIG = profile("mended")
+CONFIG = profile("corrected")
 
 
 @pytest.fixture

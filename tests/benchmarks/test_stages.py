@@ -143,7 +143,7 @@ def quick(
     monkeypatch.setattr(bench, "beside", beside)
     monkeypatch.setattr(bench, "keep_memory", lambda: None)  # it would last for all later tests
     monkeypatch.setattr(bench, "stages", lambda: some)
-    monkeypatch.setattr(bench, "PROFILES", ("default", "fast"))
+    monkeypatch.setattr(bench, "RUNS", ("spectral", "recurrence"))
     return bench
 
 
@@ -161,7 +161,7 @@ def test_the_document(
     assert (found["device"], found["basis"], found["threads"]) == ("cpu", "cpu", 1)
     assert list(found["stages"]) == ["read"] and found["stages"]["read"]["yardstick"] == "photo"
     assert found["left_out"] == {"save": "ValueError: not here"}
-    for profile in ("default", "fast"):
+    for profile in ("spectral", "recurrence"):
         parts = found["photos"][profile]["stages"]
         assert {"read", "prepare", "train", "finish", "rest"} <= set(parts)
         whole = found["photos"][profile]["wall"]["median"]
@@ -220,9 +220,9 @@ def test_memory_of_whole_jobs(
     monkeypatch.setattr(sys, "argv", ["bench_memory", "--methods", "tv", "--out", str(out)])
     bench.main()
     found = json.loads(out.read_text())
-    assert asked == [("default", "0"), ("paper", "20"), ("tv",)]
+    assert asked == [("method", "spectral", "0"), ("profile", "paper", "20"), ("tv",)]
     assert found["photo"] == [64, 48]
-    assert found["estimate"] == {"default": 100, "paper": 200} and found["upscale"] == {"tv": 300}
+    assert found["estimate"] == {"spectral": 100, "paper": 200} and found["upscale"] == {"tv": 300}
 
 
 def test_memory_of_a_program(script: Callable[[str], ModuleType]) -> None:

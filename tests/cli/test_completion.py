@@ -56,7 +56,7 @@ def test_bash_offers_what_may_stand_there(
 
     assert offered("est") == ["estimate"]
     assert offered("estimate", "--see") == ["--seed", "--seeds"]
-    assert offered("estimate", "--profile", "m") == ["mended"]
+    assert offered("estimate", "--profile", "c") == ["corrected"]
     assert offered("estimate", "ph") == ["photos"]
     assert offered("upscale", "--method", "u") == ["unfold"]
     assert offered("upscale", "--kernel", "k") == ["k.mat"]

@@ -46,7 +46,10 @@ def test_one_photo(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed.out.endswith("  kernelgan_out/a_kernel_x2.npy\n")
     assert len(printed.out.splitlines()) == 1
     lines = printed.err.splitlines()
-    assert lines[0] == "1 photo, profile quick, 20 iterations, 2 threads, into kernelgan_out"
+    assert (
+        lines[0]
+        == "1 photo, KernelGAN, profile quick, 20 iterations, 2 threads, into kernelgan_out"
+    )
     assert "done 1/1: a.png" in lines
     assert re.fullmatch(r"1 done in \d+:\d\d", lines[-1])
     kernel = np.load("kernelgan_out/a_kernel_x2.npy")
@@ -79,7 +82,7 @@ def test_tiles_are_written_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["estimate", "a.png", "--tiles", "1x2", "--jobs", "1"]) == 0
     printed = capsys.readouterr()
     assert "  1 x 2 tiles of " in printed.out and printed.out.endswith("a_kernel_x2.npy\n")
-    assert "profile default, in closed form, 1 x 2 tiles, 1 thread" in printed.err
+    assert "spectral estimate, 1 x 2 tiles, 1 thread" in printed.err
     with np.load("kernelgan_out/a_tiles_x2.npz") as stored:
         assert stored["kernels"].shape == (1, 2, 13, 13)
     assert Path("kernelgan_out/a_tiles_x2.png").is_file()
@@ -95,7 +98,7 @@ def test_tiles_are_written_and_told(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--tiles", "a.png"], "got 'a.png'; without a number put it after the photos"),
         (["a.png", "--tiles", "0x3"], "rows and columns of 1 to 64"),
-        (["a.png", "--tiles", "--profile", "paper"], "tiles have kernels in closed form"),
+        (["a.png", "--tiles", "--profile", "paper"], "tiles are estimated by the method spectral"),
     ],
     ids=["before the photo", "no rows", "trained"],
 )
@@ -116,7 +119,7 @@ def test_the_method_recurrence(
     assert main(words) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith("a.png  widths ") and len(printed.out.splitlines()) == 1
-    assert "method recurrence, 2 iterations at most, 1 thread" in printed.err
+    assert "recurring patches, at most 2 iterations, 1 thread" in printed.err
     assert "100%  0/1 photo" in printed.err and "iteration 2/2" in printed.err
     assert main([*words, "--device", "cuda"]) == 2
     assert "on the CPU, got 'cuda'" in capsys.readouterr().err

@@ -16,14 +16,14 @@ from kernelgan_fast.errors import (
     OutputError,
     WorkerLost,
 )
-from kernelgan_fast.estimation.options import Settings, make_settings
+from kernelgan_fast.estimation.options import EstimateOptions, estimate_options
 from kernelgan_fast.jobs import ray as our
 from kernelgan_fast.jobs.ray import Cluster, Needs, needs_of, share_size, shares_left
 from kernelgan_fast.jobs.shares import Share
 
 
-def settings(**options: Any) -> Settings:
-    return make_settings(**{"threads": 1, **options})
+def settings(**options: Any) -> EstimateOptions:
+    return estimate_options(**{"threads": 1, **options})
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def settings(**options: Any) -> Settings:
     [
         ({}, "auto", 0, Needs(1, 0)),
         ({}, "auto", 8, Needs(1, 0)),  # closed form
-        ({"profile_or_config": QUICK, "threads": 3}, "auto", 8, Needs(3, 1)),
-        ({"profile_or_config": QUICK}, "cpu", 8, Needs(1, 0)),
+        ({"profile": QUICK, "threads": 3}, "auto", 8, Needs(3, 1)),
+        ({"profile": QUICK}, "cpu", 8, Needs(1, 0)),
         ({"method": "recurrence"}, "auto", 8, Needs(1, 0)),
         ({}, "cuda", 1, Needs(1, 1)),
     ],
@@ -53,9 +53,9 @@ def test_a_gpu_that_the_cluster_lacks_is_told() -> None:
         (1000, {}, 0, 100, 3),
         (5, {}, 0, 100, 1),
         (5, {}, 0, 0, 2),
-        (1000, {"profile_or_config": QUICK, "threads": 4}, 0, 10, 4),
-        (1000, {"profile_or_config": QUICK, "threads": 4, "seeds": 4}, 0, 10, 1),
-        (100_000, {"profile_or_config": QUICK, "seeds": 3}, 1, 10, 85),
+        (1000, {"profile": QUICK, "threads": 4}, 0, 10, 4),
+        (1000, {"profile": QUICK, "threads": 4, "seeds": 4}, 0, 10, 1),
+        (100_000, {"profile": QUICK, "seeds": 3}, 1, 10, 85),
     ],
 )
 def test_how_many_photos_a_share_has(

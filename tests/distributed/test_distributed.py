@@ -44,7 +44,7 @@ def test_the_command_takes_urls(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert out.splitlines()[0].startswith("memory://photos/a.png  widths ")
     assert out.splitlines()[0].endswith("  memory://out/a_kernel_x2.npy")
-    assert "3 photos, profile default, in closed form, 1 thread, into memory://out" in err
+    assert "3 photos, spectral estimate, 1 thread, into memory://out" in err
     assert "error: memory://none: no image found there" in err
     assert "2 done, 1 failed" in err
 

@@ -15,7 +15,7 @@ import kernelgan_fast
 from kernelgan_fast.api import estimate_files
 from kernelgan_fast.errors import DeviceUnavailable, OutputError, WorkerLost
 from kernelgan_fast.estimation import devices
-from kernelgan_fast.estimation.options import make_settings
+from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.jobs.shares import Photo
 from kernelgan_fast.jobs.worker import Job, Outcome, work
 from kernelgan_fast.urls import Url
@@ -26,7 +26,7 @@ A, B = Url("memory://photos/a.png"), Url("memory://photos/b.png")
 
 def job(**changes: Any) -> Job:
     made = Job(
-        settings=make_settings(threads=1),
+        settings=estimate_options(threads=1),
         device="auto",
         formats=("npy", "json"),
         out=OUT,

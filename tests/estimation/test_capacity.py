@@ -20,7 +20,7 @@ from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.ops.library.registry import native
 
-CONFIG = profile("mended")
+CONFIG = profile("corrected")
 
 
 @pytest.mark.parametrize(

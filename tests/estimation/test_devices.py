@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from quick import QUICK
 from kernelgan_fast.errors import ConfigError, DeviceUnavailable
 from kernelgan_fast.estimation import devices
 from kernelgan_fast.estimation.devices import check_devices, choose, missing_for_cuda
-from kernelgan_fast.estimation.options import Settings, make_settings
+from kernelgan_fast.estimation.options import EstimateOptions, estimate_options
 from kernelgan_fast.gan import timing as pace
 from kernelgan_fast.gan import trainer
 from kernelgan_fast.gan.timing import Pace
@@ -127,8 +128,8 @@ class Stopwatch:
         return found
 
 
-def settings(**options: Any) -> Settings:
-    return make_settings(profile_or_config=QUICK, iterations=1000, threads=4, **options)
+def settings(**options: Any) -> EstimateOptions:
+    return estimate_options(profile=QUICK, iterations=1000, threads=4, **options)
 
 
 def test_auto_takes_what_is_done_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +140,7 @@ def test_auto_takes_what_is_done_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watch.asked == [("cpu", 4), ("cuda:0", 8)]
     assert choice.devices == ("cuda:0",) and choice.asked == "auto"
     assert choice.seconds == pytest.approx({"cpu": 12.0, "cuda:0": 5.0})
-    assert choice.facts(["a note"]) == {
+    assert replace(choice, notes=("a note",)).facts() == {
         "asked": "auto",
         "why": "measured to be faster",
         "seconds": {"cpu": 12.0, "cuda:0": 5.0},
@@ -203,7 +204,7 @@ def test_a_pace_is_measured_once_and_does_not_depend_on_iterations(
     monkeypatch.setattr(pace, "measure", measure)
     devices._pace.cache_clear()
     for iterations in (1000, 2000):
-        asked = make_settings(profile_or_config=QUICK, iterations=iterations, threads=2)
+        asked = estimate_options(profile=QUICK, iterations=iterations, threads=2)
         seconds = choose(asked, 1, 256).seconds
         assert seconds["cpu"] == pytest.approx(iterations * 0.01)
     devices._pace.cache_clear()

@@ -8,9 +8,9 @@ from quick import QUICK
 
 from kernelgan_fast.estimation.kernel_warnings import (
     border_mass,
-    findings,
+    describe_widths,
     kernel_facts,
-    told_widths,
+    kernel_warnings,
 )
 from kernelgan_fast.gan.config import profile
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
@@ -32,12 +32,14 @@ def test_facts_of_a_gaussian() -> None:
 
 
 def test_a_round_kernel_has_no_angle_to_tell() -> None:
-    assert told_widths(kernel_facts(gaussian(1.2, 1.8))) == "1.80 x 1.20 px at 0 deg"
-    assert told_widths(kernel_facts(gaussian(1.3, 1.3))) == "1.30 x 1.30 px"
-    assert told_widths({"width_major": 1.02, "width_minor": 1.0, "angle": -44.6}).endswith(
+    assert describe_widths(kernel_facts(gaussian(1.2, 1.8))) == "1.80 x 1.20 px at 0 deg"
+    assert describe_widths(kernel_facts(gaussian(1.3, 1.3))) == "1.30 x 1.30 px"
+    assert describe_widths({"width_major": 1.02, "width_minor": 1.0, "angle": -44.6}).endswith(
         "-45 deg"
     )
-    assert told_widths({"width_major": 0.0, "width_minor": 0.0, "angle": 3.0}) == "0.00 x 0.00 px"
+    assert (
+        describe_widths({"width_major": 0.0, "width_minor": 0.0, "angle": 3.0}) == "0.00 x 0.00 px"
+    )
 
 
 def test_border_mass_of_a_box_is_its_ring() -> None:
@@ -45,21 +47,21 @@ def test_border_mass_of_a_box_is_its_ring() -> None:
 
 
 def test_a_good_kernel_has_no_findings() -> None:
-    assert findings(gaussian(1.5, 1.5), 0.1, [37, 40], profile("mended")) == []
+    assert kernel_warnings(gaussian(1.5, 1.5), 0.1, [37, 40], profile("corrected")) == []
 
 
 def test_mass_on_the_border() -> None:
-    (found,) = findings(gaussian(6, 6), None, [37], profile("mended"))
+    (found,) = kernel_warnings(gaussian(6, 6), None, [37], profile("corrected"))
     assert "outermost ring" in found and "13 px" in found
 
 
 def test_seeds_that_disagree() -> None:
-    (found,) = findings(gaussian(1.5, 1.5), 0.45, [37, 40], profile("mended"))
+    (found,) = kernel_warnings(gaussian(1.5, 1.5), 0.45, [37, 40], profile("corrected"))
     assert "spread 45%" in found
 
 
 def test_never_similar_blames_colours_or_a_short_run() -> None:
-    (found,) = findings(gaussian(1.5, 1.5), None, [None], profile("mended"))
+    (found,) = kernel_warnings(gaussian(1.5, 1.5), None, [None], profile("corrected"))
     assert found.startswith("the run never came close") and "saturated colours" in found
-    (found,) = findings(gaussian(1.5, 1.5), 0.1, [None, 3], QUICK)
+    (found,) = kernel_warnings(gaussian(1.5, 1.5), 0.1, [None, 3], QUICK)
     assert found.startswith("1 of 2 runs") and "20 iterations are too few" in found

@@ -29,7 +29,8 @@ class Photo:
     @property
     def prepared(self) -> Prepared:
         nothing = torch.empty(0)
-        return Prepared(CropPlan(torch.empty(BYTES, dtype=torch.uint8), nothing, nothing), "", ())
+        plan = CropPlan(torch.empty(BYTES, dtype=torch.uint8), nothing, nothing)
+        return Prepared(plan=plan)
 
     @property
     def label(self) -> str:

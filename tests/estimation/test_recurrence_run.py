@@ -15,9 +15,8 @@ from quick import pixels, write_photo
 from kernelgan_fast import estimate
 from kernelgan_fast.api import estimate_files
 from kernelgan_fast.errors import ConfigError, ImageError
-from kernelgan_fast.estimation import recurrence
-from kernelgan_fast.estimation.aggregation import of_searches
-from kernelgan_fast.estimation.options import make_settings
+from kernelgan_fast.estimation import recurrence, recurrence_search
+from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.estimation.recurrence import estimate_recurrence
 from kernelgan_fast.estimation.result import Estimate, ProgressEvent
 
@@ -46,7 +45,7 @@ def test_it_is_the_estimator_s_kernel() -> None:
     assert result.diagnostics.recurrence == (alone.facts(),)
     assert result.diagnostics.spectrum is None and result.history["iteration"].size == 0
     assert set(alone.warnings) <= set(result.diagnostics.warnings)
-    assert result.kernel.provenance["profile"] == "recurrence"
+    assert result.kernel.provenance["method"] == "recurrence"
     assert result.kernel.provenance["seeds"] == [5]
     assert (result.diagnostics.device, result.diagnostics.seeds) == ("cpu", (5,))
 
@@ -73,7 +72,7 @@ def test_the_warnings_of_all_seeds_are_told_once() -> None:
     kernel = np.zeros((13, 13))
     kernel[6:8, 6:8] = 0.25
     searches = [{2: recurrence._result(kernel, 2, seed, quality)} for seed in (0, 1)]
-    assert of_searches(searches, 2).warnings == recurrence._warnings(quality)
+    assert recurrence_search._found(searches, 2, (0, 1)).warnings == recurrence._warnings(quality)
 
 
 def test_progress_counts_rounds_of_all_searches() -> None:
@@ -119,7 +118,7 @@ def test_the_record_tells_and_resume_believes_it(tmp_path: Path) -> None:
     options: dict[str, Any] = {"method": "recurrence", "iterations": 2, "formats": ["npy"]}
     list(estimate_files([photo], tmp_path / "out", **options).results())
     record = json.loads((tmp_path / "out" / "a.json").read_text())
-    assert record["request"]["config"]["start"] == "recurrence"
+    assert record["request"]["method"] == "recurrence" and record["request"]["config"] is None
     assert record["expected_error"] is None and record["spectrum"] is None
     (facts,) = record["recurrence"]
     assert set(facts) == {"patches", "accepted", "residual", "iterations", "change"}
@@ -134,11 +133,11 @@ def test_the_record_tells_and_resume_believes_it(tmp_path: Path) -> None:
 
 
 def test_it_runs_on_the_cpu_alone() -> None:
-    assert make_settings(method="recurrence").devices == ("cpu",)
-    assert make_settings(method="recurrence").config.iterations == recurrence.ITERATIONS
-    assert make_settings(method="recurrence", device="cpu").devices == ("cpu",)
+    assert estimate_options(method="recurrence").devices == ("cpu",)
+    assert estimate_options(method="recurrence").iterations == recurrence.ITERATIONS
+    assert estimate_options(method="recurrence", device="cpu").devices == ("cpu",)
     for words in ({"device": "cuda:0"}, {"devices": "all"}):
         with pytest.raises(ConfigError, match=r"on the CPU, got '?(cuda:0|all)"):
-            make_settings(method="recurrence", **words)
+            estimate_options(method="recurrence", **words)
     with pytest.raises(ConfigError, match="iterations must be"):
-        make_settings(method="recurrence", iterations=0)
+        estimate_options(method="recurrence", iterations=0)

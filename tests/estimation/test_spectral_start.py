@@ -10,24 +10,27 @@ from quick import pixels
 
 from kernelgan_fast import estimate
 from kernelgan_fast.errors import ImageError
-from kernelgan_fast.estimation.options import make_settings
+from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.estimation.pipeline import prepare
 from kernelgan_fast.estimation.spectral import estimate_spectral
 from kernelgan_fast.gan.batches import Problem
 from kernelgan_fast.gan.config import profile
 from kernelgan_fast.gan.trainer import train
 
-SHORT = profile("default").replace(profile="short", iterations=20)
+SHORT = profile("corrected").replace(
+    profile="short", start="spectral", iterations=20, learning_rate=2e-5, similar_below=0.0
+)
 
 
 def result_of(source: Any, **options: Any) -> Any:
-    return estimate(source, **{"profile": SHORT, "threads": 1, **options})
+    chosen = {} if "method" in options else {"profile": SHORT}
+    return estimate(source, **{**chosen, "threads": 1, **options})
 
 
 def test_the_method_spectral_trains_nothing() -> None:
     photo = pixels()
-    for options in ({"method": "spectral"}, {"profile": "fast"}):
-        result = result_of(photo, **options, scale=4)
+    for options in ({"method": "spectral"}, {}):
+        result = estimate(photo, **options, scale=4, threads=1)
         for scale, kernel in result.kernels.items():
             assert np.array_equal(kernel.array, estimate_spectral(photo, scale=scale).kernel.array)
             assert kernel.scale == scale
@@ -54,12 +57,12 @@ def test_training_from_the_kernel_in_closed_form_tells_how_far_to_trust_it() -> 
 
 
 def test_each_problem_has_its_own_start_whoever_is_beside() -> None:
-    settings = make_settings(profile_or_config=SHORT, threads=1)
+    settings = estimate_options(profile=SHORT, threads=1)
     problems = []
     for seed in (0, 1, 2):
         photo = prepare(pixels(seed=seed), settings)
         assert photo.plan is not None
-        problems.append(Problem(photo.plan, seed, photo.starts[2].kernel.array))
+        problems.append(Problem(photo.plan, seed, photo.spectra[2].kernel.array))
     alone = [train([problem], SHORT)[0].kernel for problem in problems]
     for threads in (1, 2):
         together = train(problems, SHORT, threads=threads)
@@ -79,7 +82,7 @@ def test_a_photo_too_small_to_train_on() -> None:
     small = pixels(60, 80)
     result = result_of(small)
     assert np.array_equal(result.kernel.array, estimate_spectral(small).kernel.array)
-    assert any("84 px a side, this photo has 60" in text for text in result.diagnostics.warnings)
+    assert any("84 px per side, this photo has 60" in text for text in result.diagnostics.warnings)
     together = result_of([small, pixels()])
     assert [len(one.history["iteration"]) > 0 for one in together] == [False, True]
     with pytest.raises(ImageError, match="84"):

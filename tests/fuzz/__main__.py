@@ -25,7 +25,7 @@ _SAVED_PER_CAUSE = 3
 
 
 def main() -> int:
-    """Run the command; returns 1 if there were findings."""
+    """Run the command; returns 1 if there were faults."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--minutes", type=float, default=1, help="of all targets together")
@@ -44,20 +44,23 @@ def main() -> int:
         with Harness() as harness:
             until = time.monotonic() + share
             tallies[name] = harness.cases(name, args.seed, args.count, until=until)
-        saved = save(tallies[name].findings)
-        print(f"{name}: {tallies[name].cases} inputs, {len(saved)} findings saved", file=sys.stderr)
+        saved = save(tallies[name].faults)
+        print(
+            f"{name}: {tallies[name].cases} inputs, {len(saved)} faults saved",
+            file=sys.stderr,
+        )
     print(table(tallies))
-    return 1 if any(tally.findings for tally in tallies.values()) else 0
+    return 1 if any(tally.faults for tally in tallies.values()) else 0
 
 
 def table(tallies: dict[str, Tally]) -> str:
     """The result as a Markdown table."""
-    lines = ["| parser | inputs | refused | findings |", "|---|---|---|---|"]
+    lines = ["| parser | inputs | refused | faults |", "|---|---|---|---|"]
     for name, tally in tallies.items():
         causes: dict[str, set[str]] = {}
-        for finding in tally.findings:
+        for finding in tally.faults:
             causes.setdefault(finding.kind, set()).add(finding.place)
-        kinds = Counter(finding.kind for finding in tally.findings)
+        kinds = Counter(finding.kind for finding in tally.faults)
         told = ", ".join(
             f"{kind} {count} ({len(causes[kind])} places)" for kind, count in kinds.most_common()
         )
@@ -67,12 +70,12 @@ def table(tallies: dict[str, Tally]) -> str:
     return "\n".join([*lines, f"| together | {total:,} | | |"])
 
 
-def save(findings: list[Finding]) -> list[Path]:
-    """Write findings into `FOLDER`, a few of each cause."""
+def save(faults: list[Finding]) -> list[Path]:
+    """Write faults into `FOLDER`, a few of each cause."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     causes: Counter[tuple[str, str, str]] = Counter()
     saved = []
-    for finding in findings:
+    for finding in faults:
         causes[finding.cause] += 1
         if causes[finding.cause] > _SAVED_PER_CAUSE:
             continue

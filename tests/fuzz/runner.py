@@ -1,4 +1,4 @@
-"""Runs cases in worker processes, and turns their ends into findings."""
+"""Runs cases in worker processes, and turns their ends into faults."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Tally:
     Attributes:
         cases: that were run.
         refused: of these, by an error of the package.
-        findings: of these, in order.
+        faults: of these, in order.
     """
 
     cases: int = 0
     refused: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    faults: list[Finding] = field(default_factory=list)
 
 
 class HarnessError(RuntimeError):
@@ -114,7 +114,7 @@ class Harness:
         tally = Tally()
         job = {"data": base64.b64encode(data).decode()}
         self._run(job, target, 0, tally, float("inf"))
-        return tally.findings[0] if tally.findings else None
+        return tally.faults[0] if tally.faults else None
 
     def _run(
         self, job: dict[str, object], target: str, seed: int, tally: Tally, until: float
@@ -138,7 +138,7 @@ class Harness:
             elif event == "finding":
                 told = json.loads(rest)
                 data = base64.b64decode(told.pop("data"))
-                tally.findings.append(Finding(target, seed, index or 0, data=data, **told))
+                tally.faults.append(Finding(target, seed, index or 0, data=data, **told))
             elif event == "broken":
                 raise HarnessError(f"{target} does not work\n{json.loads(rest)}")
             elif event == "done":
@@ -148,7 +148,7 @@ class Harness:
         self._end()
         if index is None:
             raise HarnessError(f"{target} does not work: {told['kind']}\n{told['text']}")
-        tally.findings.append(Finding(target, seed, index, data=data, **told))
+        tally.faults.append(Finding(target, seed, index, data=data, **told))
         return index + 1
 
     def _end(self) -> None:

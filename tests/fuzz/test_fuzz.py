@@ -45,7 +45,7 @@ def test_damaged_input_is_used_or_refused_in_words(name: str, harness: Harness) 
     count = COUNTS.get(name, COUNT)
     tally = harness.cases(name, SEED, count)
     assert tally.cases == count
-    told = [f"case {each.index}, {each.kind}: {each.text[-2000:]}" for each in tally.findings]
+    told = [f"case {each.index}, {each.kind}: {each.text[-2000:]}" for each in tally.faults]
     assert not told, "\n\n".join(told)
 
 
@@ -68,7 +68,7 @@ def test_the_harness_sees_every_kind_of_fault(
 def test_the_run_goes_on_after_faults(impatient: Harness) -> None:
     tally = impatient.cases("faulty", 0, 60)
     assert tally.cases == 60
-    assert len({finding.kind for finding in tally.findings}) > 1
+    assert len({finding.kind for finding in tally.faults}) > 1
 
 
 def test_the_same_generator_gives_the_same_bytes() -> None:

@@ -71,7 +71,7 @@ def test_fused_float32_follows_plain_float64(golden: Path) -> None:
     (15 seeds, three vector levels). The limit of 1e-3 is a sixtieth of the movement. The middle one
     of three problems counts, for each may meet a kink.
     """
-    config = profile("mended").replace(iterations=20, learning_rate=2e-5)
+    config = profile("corrected").replace(iterations=20, learning_rate=2e-5)
     plan = plan_of(golden / "coffee_192x256.png", config)
     problems = [Problem(plan, seed) for seed in (0, 1, 2)]
     fused, plain = trainers_of(problems, config)
@@ -99,7 +99,7 @@ def test_fused_float32_does_every_iteration_of_plain_float64(golden: Path) -> No
     rounding exceeds it, in two problems at once in one of 40 iterations, has a probability of
     40 · 3 / 3000² = 1e-5.
     """
-    config = profile("mended").replace(iterations=40, ideal_every=10, decay_every=25)
+    config = profile("corrected").replace(iterations=40, ideal_every=10, decay_every=25)
     photos = (
         golden / "coffee_192x256.png",
         DATA / "roman-colosseum_160x112.png",

@@ -15,7 +15,7 @@ from kernelgan_fast.gan import crops
 from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.crops import gradient_map, plan_crops, probability_map
 
-CONFIG = profile("mended")
+CONFIG = profile("corrected")
 
 
 def photo(height: int = 120, width: int = 150, dtype: Any = np.uint8) -> np.ndarray:

@@ -12,7 +12,7 @@ from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.discriminator import Discriminator
 from kernelgan_fast.ops import reference
 
-CONFIG = profile("mended")
+CONFIG = profile("corrected")
 
 
 def test_published_size() -> None:

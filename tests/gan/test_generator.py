@@ -12,7 +12,7 @@ from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.generator import Generator
 from kernelgan_fast.ops import reference
 
-CONFIG = profile("mended")
+CONFIG = profile("corrected")
 
 
 def gaussian(wide: float, high: float) -> torch.Tensor:

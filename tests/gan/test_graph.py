@@ -61,7 +61,7 @@ def late_threshold(problems: list[Problem], config: TrainConfig) -> float:
     return (early + late) / 2
 
 
-@pytest.mark.parametrize("name", ["paper", "mended"])
+@pytest.mark.parametrize("name", ["paper", "corrected"])
 @pytest.mark.parametrize("iterations", [1, 20, 21, 90])
 def test_stretches_change_no_bit(
     name: str, iterations: int, small_config: TrainConfig, make_problem: MakeProblem
@@ -80,7 +80,7 @@ def test_stretches_change_no_bit(
 def test_a_schedule_that_divides_nothing(
     small_config: TrainConfig, make_problem: MakeProblem
 ) -> None:
-    config = small("mended", small_config, iterations=33, decay_every=15, ideal_every=20)
+    config = small("corrected", small_config, iterations=33, decay_every=15, ideal_every=20)
     assert graph.segment_length(config) == 5
     wanted = trainer.train([make_problem(1)], config, ops=native)
     assert_same(replayed([make_problem(1)], config), wanted)

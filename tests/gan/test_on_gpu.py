@@ -32,7 +32,7 @@ CUDA = torch.device("cuda", 0)
 @pytest.fixture
 def problems(golden: Path) -> list[Problem]:
     with Image.open(golden / "coffee_192x256.png") as picture:
-        plan = plan_crops(np.asarray(picture.convert("RGB")), profile("mended"))
+        plan = plan_crops(np.asarray(picture.convert("RGB")), profile("corrected"))
     return [Problem(plan, seed) for seed in (0, 1, 2)]
 
 
@@ -57,7 +57,7 @@ def queued() -> Iterator[graph.Capture]:
     yield lambda work: work
 
 
-@pytest.mark.parametrize("name", ["paper", "mended"])
+@pytest.mark.parametrize("name", ["paper", "corrected"])
 def test_a_graph_gives_the_bits_of_its_kernels_queued_one_by_one(
     name: str, problems: list[Problem]
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_graph_gives_the_bits_of_its_kernels_queued_one_by_one(
 @pytest.mark.parametrize("start", [None, losses.ideal_kernel(13).numpy()])
 def test_a_problem_does_not_depend_on_its_batch(start: Any, problems: list[Problem]) -> None:
     problems = [dataclasses.replace(problem, start=start) for problem in problems]
-    config = profile("mended").replace(iterations=60)
+    config = profile("corrected").replace(iterations=60)
     together = trainer.train(problems, config, device=CUDA)
     for index in (0, 2):
         (alone,) = trainer.train(problems[index : index + 1], config, device=CUDA)
@@ -82,7 +82,7 @@ def test_a_problem_does_not_depend_on_its_batch(start: Any, problems: list[Probl
 
 
 def test_generators_are_fitted_on_the_gpu() -> None:
-    config = profile("mended")
+    config = profile("corrected")
     kernels = torch.stack([losses.ideal_kernel(13), losses.ideal_kernel(13).roll(1, dims=0)])
     generator = Generator(3, config).to(CUDA)
     before = generator.weights.detach().clone()
@@ -93,7 +93,7 @@ def test_generators_are_fitted_on_the_gpu() -> None:
 
 
 def test_draws_are_those_of_the_cpu(problems: list[Problem]) -> None:
-    config = profile("mended")
+    config = profile("corrected")
     here, there = (
         Source(problems, config, ops=native, device=device).draw(7, 20) for device in ("cpu", CUDA)
     )
@@ -105,7 +105,7 @@ def test_draws_are_those_of_the_cpu(problems: list[Problem]) -> None:
 
 def test_kernels_follow_those_of_the_cpu(problems: list[Problem]) -> None:
     """Every tap for twenty iterations, from a start off its kinks, as in test_agreement.py."""
-    config = profile("mended").replace(iterations=20)
+    config = profile("corrected").replace(iterations=20)
     places = torch.arange(config.kernel_size, dtype=torch.float64) - config.kernel_size / 2
     line = torch.exp(-places.square() / (2 * 2.5**2))
     wide = torch.outer(line, line) / line.sum() ** 2
@@ -130,7 +130,7 @@ def test_kernels_follow_those_of_the_cpu(problems: list[Problem]) -> None:
 
 def test_tf32_stays_near_float32(problems: list[Problem]) -> None:
     """Of the early iterations; how far whole trainings are apart is the benchmarks' to say."""
-    config = profile("mended").replace(iterations=3)
+    config = profile("corrected").replace(iterations=3)
     exact, rough = (
         trainer.train(problems, config.replace(matmul=matmul), device=CUDA)[0]
         for matmul in ("float32", "tf32")

@@ -53,7 +53,7 @@ def test_cores_and_batch_do_not_change_a_bit(
 ) -> None:
     """Of the native ops; small networks leave rests in every vector loop."""
     monkeypatch.setattr(side_by_side, "can_fork", lambda: forks)
-    config = profile("mended") if published else small_config
+    config = profile("corrected") if published else small_config
     config = config.replace(iterations=40, shave=0)
     sizes = {"crop": config.crop, "generator_sizes": config.generator_sizes}
     problems = [make_problem(seed, side, **sizes) for seed, side in enumerate((80, 96, 90))]

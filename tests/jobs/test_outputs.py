@@ -10,7 +10,7 @@ from quick import QUICK, write_photo
 
 from kernelgan_fast.api import Estimate, estimate
 from kernelgan_fast.errors import ConfigError, OutputError
-from kernelgan_fast.estimation.options import make_settings
+from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.files import atomic_write
 from kernelgan_fast.jobs import records
 from kernelgan_fast.jobs.outputs import (
@@ -90,7 +90,7 @@ def test_every_format_is_written_at_every_scale(result: Estimate, tmp_path: Path
 
 def test_files_of_an_earlier_run_go(result: Estimate, tmp_path: Path) -> None:
     folder = OutputFolder(tmp_path)
-    settings = make_settings(profile_or_config=QUICK, scale=4)
+    settings = estimate_options(profile=QUICK, scale=4)
     facts = records.SourceFacts("a.png", 1, "0")
     names = folder.write("a", result, FORMATS)
     record = records.make_record(result, facts, settings, [*names, "../elsewhere"])
@@ -105,7 +105,7 @@ def test_files_that_cannot_be_replaced(result: Estimate, tmp_path: Path) -> None
     (tmp_path / "a_kernel_x2.npy").mkdir()
     with pytest.raises(OutputError, match=r"a_kernel_x2\.npy"):
         folder.write("a", result, FORMATS)
-    settings = make_settings(profile_or_config=QUICK)
+    settings = estimate_options(profile=QUICK)
     facts = records.SourceFacts("a.png", 1, "0")
     record = records.make_record(result, facts, settings, ["a_kernel_x2.npy"])
     records.write_record(folder.record_path("a"), record)

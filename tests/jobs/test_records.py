@@ -15,10 +15,10 @@ from quick import QUICK, write_photo
 
 from kernelgan_fast.api import estimate
 from kernelgan_fast.errors import ImageError
-from kernelgan_fast.estimation.options import make_settings
+from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.jobs import records
 
-SETTINGS = make_settings(profile_or_config=QUICK, seeds=2)
+SETTINGS = estimate_options(profile=QUICK, seeds=2)
 FILES = ["a_kernel_x2.npy", "a_kernel_x2.mat"]
 
 
@@ -50,7 +50,7 @@ def test_a_record_holds_what_is_worth_knowing(folder: Path, record: dict[str, An
     assert record["kernels"]["x2"]["size"] == 13
     assert len(record["losses"]["gan_g"]) == 2
     assert len(record["losses"]["gan_g"][0]) == len(record["losses"]["iteration"])
-    stages = {"read", "analysis", "spectrum", "prepare", "train", "finish"}
+    stages = {"read", "analysis", "prepare", "train", "finish"}
     assert set(record["timings"]) == stages
     assert record["analysis"]["white"] == 1
     assert {"spread", "warnings", "similar_at", "versions", "device", "finished"} <= set(record)

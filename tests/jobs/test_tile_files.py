@@ -14,9 +14,8 @@ from quick import QUICK, pixels, write_photo
 from kernelgan_fast.api import Estimate
 from kernelgan_fast.errors import ConfigError, OutputError
 from kernelgan_fast.estimation.devices import Choice
-from kernelgan_fast.estimation.options import make_settings
-from kernelgan_fast.estimation.pipeline import finish as finish_photo
-from kernelgan_fast.estimation.pipeline import prepare, train_batch
+from kernelgan_fast.estimation.options import estimate_options
+from kernelgan_fast.estimation.pipeline import find_batch, finish, prepare
 from kernelgan_fast.estimation.spectral import TileMap, estimate_spectral, estimate_tiles
 from kernelgan_fast.jobs.estimate import FolderRun
 from kernelgan_fast.jobs.outputs import is_own_picture
@@ -40,7 +39,7 @@ def tiles(half: Any) -> TileMap:
 def run(source: Path, **options: Any) -> Any:
     formats = options.pop("formats", ["npy", "png"])
     resume = options.pop("resume", False)
-    settings = make_settings(**{"threads": 1, "tiles": (1, 2), **options})
+    settings = estimate_options(**{"threads": 1, "tiles": (1, 2), **options})
     made = FolderRun([source], source.parent / "out", settings, formats=formats, resume=resume)
     return list(made.results())
 
@@ -140,9 +139,10 @@ def test_files_of_a_photo_that_could_not_be_finished_go(
 
 
 def estimated(photo: Any, tiles: Any) -> Estimate:
-    settings = make_settings(tiles=tiles, threads=1)
-    (trained,) = train_batch([prepare(photo, settings)], settings, Choice(("cpu",), "cpu", "asked"))
-    return finish_photo(trained, settings)
+    settings = estimate_options(tiles=tiles, threads=1)
+    prepared = prepare(photo, settings)
+    (found,) = find_batch([prepared], settings, Choice(("cpu",), "cpu", "asked"))
+    return finish(prepared, found, settings)
 
 
 def test_as_many_as_there_is_room_for() -> None:
@@ -151,7 +151,7 @@ def test_as_many_as_there_is_room_for() -> None:
     small = pixels()
     result = estimated(small, "auto")
     assert result.tiles is not None and result.tiles.grid == (1, 1)
-    assert any("tiles need 160 px a side" in warning for warning in result.diagnostics.warnings)
+    assert any("tiles need 160 px per side" in warning for warning in result.diagnostics.warnings)
     assert result.kernel.array.tobytes() == estimate_spectral(small).kernel.array.tobytes()
     assert estimated(small, None).tiles is None
 
@@ -159,13 +159,13 @@ def test_as_many_as_there_is_room_for() -> None:
 @pytest.mark.parametrize("wrong", [(0, 3), (3, 65), (3,), "3x3", (2.0, 2)])
 def test_grids_are_checked(wrong: Any) -> None:
     with pytest.raises(ConfigError, match="tiles must be auto, or rows and columns of 1 to 64"):
-        make_settings(tiles=wrong)
+        estimate_options(tiles=wrong)
 
 
 @pytest.mark.parametrize(
-    "options", [{"profile_or_config": QUICK}, {"method": "recurrence"}], ids=["trained", "searched"]
+    "options", [{"profile": QUICK}, {"method": "recurrence"}], ids=["trained", "searched"]
 )
 def test_only_kernels_in_closed_form_have_tiles(options: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="tiles have kernels in closed form"):
-        make_settings(tiles="auto", **options)
-    assert make_settings(tiles="auto", method="spectral").tiles == "auto"
+    with pytest.raises(ConfigError, match="tiles are estimated by the method spectral"):
+        estimate_options(tiles="auto", **options)
+    assert estimate_options(tiles="auto", method="spectral").tiles == "auto"

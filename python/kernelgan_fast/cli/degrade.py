@@ -93,11 +93,11 @@ class _Session(Session):
         return f"{drawn}{noise}{jpeg}"
 
     def line(self, result: PhotoResult) -> str:
-        from kernelgan_fast.estimation.kernel_warnings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import describe_widths
 
         facts = result.summary["kernel"]
         assert isinstance(facts, Mapping)
-        return f"{result.source}  widths {told_widths(facts)}  {self.files(result)[0]}"
+        return f"{result.source}  widths {describe_widths(facts)}  {self.files(result)[0]}"
 
     def details(self, result: PhotoResult) -> dict[str, object]:
         return {name: result.summary[name] for name in ("kernel", "parameters", "size", "warnings")}

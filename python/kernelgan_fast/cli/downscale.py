@@ -30,7 +30,7 @@ Kernels:
   FILE               .mat, .npy or .json; FILE:INDEX of several
   DIR                a folder of such files that holds the kernel of each
                      photo, by the SHA-256 in a record or by the photo's name
-  estimate           each photo's own, by the profile default
+  estimate           each photo's own, by its spectrum
   bicubic            the antialiased bicubic kernel
 
 With --kernel-pool DIR each photo draws a kernel from a folder at random, by

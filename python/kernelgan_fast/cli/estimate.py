@@ -16,7 +16,6 @@ from kernelgan_fast.errors import InputError
 if TYPE_CHECKING:
     from kernelgan_fast.estimation.options import Tiles
     from kernelgan_fast.estimation.result import PhotoResult
-    from kernelgan_fast.gan.config import TrainConfig
     from kernelgan_fast.jobs.distributed import FleetRun
     from kernelgan_fast.jobs.estimate import FolderRun
 
@@ -33,8 +32,8 @@ NAME, into the output folder:
   report.html                          with --report, all of it to look at
 
 Photos: png, jpeg, webp, tiff, bmp; both sides at least 48 px, or 84 px (64
-with --real) to train and for the method recurrence.
-One line a photo goes to stdout, progress and messages to stderr. Files of an
+with --real) for the methods kernelgan and recurrence.
+One line per photo goes to stdout, progress and messages to stderr. Files of an
 earlier run are replaced. A photo that cannot be used is reported and the
 others go on. After Ctrl-C, run the same command with --resume.
 """
@@ -104,18 +103,16 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to estimate")
     what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
     what.add_argument(
-        "--profile",
-        default="default",
-        metavar="NAME",
-        help="default and fast (the same: no training); paper (as published); mended (its faults "
-        "mended)",
+        "--method",
+        choices=("spectral", "kernelgan", "recurrence"),
+        help="spectral (default): in closed form from the spectrum, the most accurate; kernelgan: "
+        "trains a GAN on the photo; recurrence: searches for patches that recur (Michaeli and "
+        "Irani)",
     )
     what.add_argument(
-        "--method",
-        choices=("kernelgan", "spectral", "recurrence"),
-        default="kernelgan",
-        help="kernelgan trains as the profile says; spectral never does; recurrence looks for "
-        "patches that recur (Michaeli and Irani), less accurate than spectral",
+        "--profile",
+        metavar="NAME",
+        help="of kernelgan: corrected (default) or paper (as published)",
     )
     what.add_argument("--iterations", type=int, metavar="N", help="instead of the usual number")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
@@ -132,14 +129,14 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
         type=_tiles_word,
         const="auto",
         metavar="ROWSxCOLS",
-        help="a kernel for each region too, as lenses blur more in the corners; without a number "
-        "as many regions as there is room for (kernels in closed form only)",
+        help="estimate a kernel for each region too, as lenses blur more in the corners; without "
+        "a number as many regions as the photo has room for (method spectral)",
     )
     what.add_argument(
         "--real",
         action="store_true",
-        help="to train and for recurrence: keep the edges of a camera's photo (otherwise 10 px a "
-        "side are cut off); kernels in closed form use the whole photo anyway",
+        help="for kernelgan and recurrence: use the edges of a camera's photo (otherwise 10 px "
+        "per side are cut off); spectral always uses the whole photo",
     )
 
 
@@ -201,19 +198,19 @@ class _Session(Session):
         self._settings = photo_run.settings
 
     def plan(self) -> str:
-        config, seeds = self._settings.config, len(self._settings.seeds)
+        seeds = len(self._settings.seeds)
         many = f", {seeds} seeds" if seeds > 1 else ""
         threads = counted(self._settings.threads, "thread")
         gpus = [name for name in self._settings.devices if name.startswith("cuda")]
         place = ", ".join([*gpus, threads])
         if self.args.engine == "ray":
-            place = f"on Ray, {threads} a worker"
-        return f"{_recipe(config)}{many}{_grid(self._settings.tiles)}, {place}"
+            place = f"on Ray, {threads} per worker"
+        return f"{self._settings.describe()}{many}{_grid(self._settings.tiles)}, {place}"
 
     def line(self, result: PhotoResult) -> str:
-        from kernelgan_fast.estimation.kernel_warnings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import describe_widths
 
-        parts = [f"widths {told_widths(_kernel_facts(result)[f'x{self.args.scale}'])}"]
+        parts = [f"widths {describe_widths(_kernel_facts(result)[f'x{self.args.scale}'])}"]
         spread = result.summary["spread"]
         if isinstance(spread, float):
             parts.append(f"spread {spread:.0%}")
@@ -238,13 +235,6 @@ class _Session(Session):
     def _kernel_file(self, result: PhotoResult) -> str:
         ending = f"_kernel_x{self.args.scale}"
         return next(file for file in self.files(result) if Path(file).stem.endswith(ending))
-
-
-def _recipe(config: TrainConfig) -> str:
-    if config.start == "recurrence":
-        return f"method recurrence, {config.iterations} iterations at most"
-    what = f"{config.iterations} iterations" if config.iterations else "in closed form"
-    return f"profile {config.profile}, {what}"
 
 
 def _grid(tiles: Tiles) -> str:

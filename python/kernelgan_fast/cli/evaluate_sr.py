@@ -42,8 +42,8 @@ network (RCAN, SwinIR, ...) with its weights, if spandrel is installed.
 Kernels:
   bicubic            the antialiased bicubic kernel, as if none were known
   true               those of gt_k_x2/
-  default, paper, …  estimated now from the LR photo: a profile of `estimate`,
-                     or its methods spectral and recurrence
+  spectral, paper, … estimated now from the LR photo: a method of `estimate`, or
+                     a profile of its method kernelgan
   selected           what `upscale` takes: estimated now, then chosen by its
                      expected loss
   DIR                a folder of estimates
@@ -182,8 +182,7 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
     from kernelgan_fast.gan.config import PROFILES
 
     found: Kernels
-    methods = [method for method in METHODS if method != "kernelgan"]  # that is what profiles do
-    if name in PROFILES or name in methods:
+    if name in PROFILES or name in METHODS:
         return lambda quiet: _estimated(name, test, quiet=quiet)
     if name == sr_kernels.BICUBIC:
         found = sr_kernels.bicubic_kernels(test)
@@ -194,7 +193,7 @@ def _finder(name: str, test: SrSet) -> Callable[[bool], Kernels]:
     elif Path(name).is_dir():
         found = sr_kernels.stored_kernels(name, test)
     else:
-        known = [sr_kernels.BICUBIC, sr_kernels.TRUE, sr_kernels.SELECTED, *PROFILES, *methods]
+        known = [sr_kernels.BICUBIC, sr_kernels.TRUE, sr_kernels.SELECTED, *METHODS, *PROFILES]
         nearest = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else ""
         raise InputError(
@@ -239,15 +238,14 @@ def _batch(
     name: str, photos: Sequence[SrPhoto], scale: int, reporter: Reporter
 ) -> list[GivenKernel]:
     from kernelgan_fast.api import estimate
+    from kernelgan_fast.estimation.options import method_or_profile
     from kernelgan_fast.evaluation.sr_kernels import UNKNOWN_ERROR, GivenKernel
-    from kernelgan_fast.gan.config import PROFILES
 
     began = time.perf_counter()
     found = estimate(
         [photo.low for photo in photos],
         scale=scale,
-        profile=name if name in PROFILES else "default",
-        method="kernelgan" if name in PROFILES else name,
+        **method_or_profile(name),
         progress=reporter.update,
     )
     seconds = (time.perf_counter() - began) / len(photos)

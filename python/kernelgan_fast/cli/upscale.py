@@ -31,7 +31,7 @@ Methods, from the quickest to the slowest:
   --engine FILE      a model of `export sr`, in place of a method
 
 Kernels:
-  estimate           each photo's own, by the profile default (the default)
+  estimate           each photo's own, by its spectrum (the default)
   FILE               .mat, .npy or .json; FILE:INDEX of several
   DIR                a folder that `estimate` wrote: each photo's own, by the
                      SHA-256 in its record or, without one, by its name
@@ -127,11 +127,11 @@ class _Session(ResizeSession):
 
     def measured(self, result: PhotoResult) -> str:
         """Noise, compression, and the widths of the kernel with its expected error."""
-        from kernelgan_fast.estimation.kernel_warnings import told_widths
+        from kernelgan_fast.estimation.kernel_warnings import describe_widths
 
         facts, error = result.summary["kernel"], result.summary.get("expected_error")
         assert isinstance(facts, dict)
-        kernel = f"kernel {told_widths(facts)}"
+        kernel = f"kernel {describe_widths(facts)}"
         if isinstance(error, (int, float)):
             kernel += f" ± {error:.0%}"
         return f"{result.summary['measured']}, {kernel}"

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 from kernelgan_fast.errors import TrainingDiverged
 from kernelgan_fast.estimation.capacity import photos_at_once
 from kernelgan_fast.estimation.devices import Choice, choose
+from kernelgan_fast.estimation.estimator import Found
 from kernelgan_fast.estimation.gpu_scheduler import Result, train_on_gpus
-from kernelgan_fast.estimation.pipeline import Trained, photos_per_batch, train_batch
+from kernelgan_fast.estimation.pipeline import find_batch, photos_per_batch
 from kernelgan_fast.estimation.result import PhotoResult
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.prefetcher import Item, Job
     from kernelgan_fast.estimation.progress import Clock
 
 
 def train_photos(
     jobs: Sequence[Job[Item]],
-    finish: Callable[[Item, Trained | TrainingDiverged], Result],
-    settings: Settings,
+    finish: Callable[[Item, Found], Result],
+    settings: EstimateOptions,
     clock: Clock,
 ) -> Generator[Result | PhotoResult, None, None]:
     """Train photos in batches, wherever the settings say.
@@ -30,10 +31,10 @@ def train_photos(
     both happen on threads, ahead and afterwards.
 
     Args:
-        jobs: one a photo: each prepares it, or says that it failed.
-        finish: makes of a photo's runs, or of the error of its batch, what the caller wants.
+        jobs: One per photo; prepares it, or returns its failure.
+        finish: Converts what was found for a photo to what the caller wants.
         settings: of the run.
-        clock: of the run; told of every batch.
+        clock: Progress clock of the run. Receives one event per batch.
 
     Yields:
         Failures and results as they come: on a CPU in the order of the jobs.
@@ -58,23 +59,22 @@ def train_photos(
             continue
         batch.append(item)
         if len(batch) == size:
-            for one, trained in _train(batch, settings, choice, clock):
-                yield finish(one, trained)
+            for one, found in _find(batch, settings, choice, clock):
+                yield finish(one, found)
             batch = []
     if batch:
-        for one, trained in _train(batch, settings, choice, clock):
-            yield finish(one, trained)
+        for one, found in _find(batch, settings, choice, clock):
+            yield finish(one, found)
 
 
-def _train(
-    batch: Sequence[Item], settings: Settings, choice: Choice, clock: Clock
-) -> Iterator[tuple[Item, Trained | TrainingDiverged]]:
+def _find(
+    batch: Sequence[Item], settings: EstimateOptions, choice: Choice, clock: Clock
+) -> Iterator[tuple[Item, Found]]:
     names = [item.label for item in batch]
     report = clock.start(names)
-    trained: Sequence[Trained | TrainingDiverged]
     try:
-        trained = train_batch([item.prepared for item in batch], settings, choice, report)
+        found = find_batch([item.prepared for item in batch], settings, choice, report)
     except TrainingDiverged as error:
-        trained = [error] * len(batch)
+        found = [Found(failure=error)] * len(batch)
     clock.end(names)
-    return zip(batch, trained, strict=True)
+    return zip(batch, found, strict=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kernelgan_fast.errors import ConfigError, DeviceUnavailable, KernelGanError
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.gan.config import TrainConfig
     from kernelgan_fast.gan.timing import Pace
 
@@ -30,17 +30,24 @@ class Choice:
         asked: what the user asked for.
         why: the reason, in words.
         seconds: what "auto" expects the whole training to take, by device.
+        notes: what went otherwise than planned.
     """
 
     devices: tuple[str, ...]
     asked: str
     why: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
-    def facts(self, notes: Sequence[str] = ()) -> dict[str, object]:
+    def facts(self) -> dict[str, object]:
         """For a record."""
         seconds = {device: round(value, 3) for device, value in self.seconds.items()}
-        return {"asked": self.asked, "why": self.why, "seconds": seconds, "notes": list(notes)}
+        return {
+            "asked": self.asked,
+            "why": self.why,
+            "seconds": seconds,
+            "notes": list(self.notes),
+        }
 
 
 def check_devices(device: str, devices: str | Sequence[str] | None = None) -> tuple[str, ...]:
@@ -118,7 +125,7 @@ def what_auto_means() -> str:
 
 
 def choose(
-    settings: Settings, problems: int, together: int, *, measure: Measure | None = None
+    settings: EstimateOptions, problems: int, together: int, *, measure: Measure | None = None
 ) -> Choice:
     """Decide where a run trains.
 
@@ -136,13 +143,13 @@ def choose(
     """
     if settings.devices != ("auto",):
         return Choice(settings.devices, ",".join(settings.devices), "asked for")
-    if settings.config.iterations == 0:
+    if not settings.trains:
         return Choice(("cpu",), "auto", "nothing to train")
     missing = missing_for_cuda()
     if missing is not None:
         return Choice(("cpu",), "auto", missing)
     measure = measure or _measured(settings)
-    iterations = settings.config.iterations
+    iterations = settings.iterations
 
     def expected(device: str, batch: int) -> float:
         return -(-problems // batch) * measure(device, batch).of(iterations)
@@ -162,8 +169,8 @@ def choose(
     return Choice((faster,), "auto", "measured to be faster", seconds)
 
 
-def _measured(settings: Settings) -> Measure:
-    config = settings.config.replace(iterations=1)
+def _measured(settings: EstimateOptions) -> Measure:
+    config = settings.training.replace(iterations=1)
     return lambda device, count: _pace(config, count, device, settings.threads)
 
 

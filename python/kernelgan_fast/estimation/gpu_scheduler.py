@@ -10,18 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeAlias, TypeVar
 
 from kernelgan_fast.estimation.capacity import MOST_PROBLEMS, MemoryBudget, photos_at_once
-from kernelgan_fast.estimation.pipeline import Trained, TrainProgress, train_batch
+from kernelgan_fast.estimation.estimator import Found, TrainProgress
+from kernelgan_fast.estimation.pipeline import find_batch
 from kernelgan_fast.estimation.prefetcher import Item, Job, Prefetcher
 from kernelgan_fast.estimation.progress import Clock
 from kernelgan_fast.estimation.result import PhotoResult
 
 if TYPE_CHECKING:
     from kernelgan_fast.estimation.devices import Choice
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
 
 Result = TypeVar("Result")
 # Makes of a photo's runs what its caller wants, writing files perhaps; what it raises ends the run.
-Finish: TypeAlias = Callable[[Item, Trained], Result]
+Finish: TypeAlias = Callable[[Item, Found], Result]
 # What a worker has the calling thread do, for callbacks and results belong there.
 Message: TypeAlias = Callable[[], Iterable[Result | PhotoResult]]
 
@@ -33,7 +34,7 @@ class _Stopped(Exception):
 def train_on_gpus(
     jobs: Sequence[Job[Item]],
     finish: Finish[Item, Result],
-    settings: Settings,
+    settings: EstimateOptions,
     choice: Choice,
     clock: Clock,
 ) -> Generator[Result | PhotoResult, None, None]:
@@ -57,7 +58,7 @@ def train_on_gpus(
     from kernelgan_fast.ops import native
 
     # Here as well as in training, where threads that set and restore it would cross.
-    with native.cuda_matmul(settings.config.matmul):
+    with native.cuda_matmul(settings.training.matmul):
         scheduler = _GpuScheduler(jobs, finish, settings, choice, clock)
         try:
             yield from scheduler.results()
@@ -70,13 +71,13 @@ class _GpuScheduler(Generic[Item, Result]):
         self,
         jobs: Sequence[Job[Item]],
         finish: Finish[Item, Result],
-        settings: Settings,
+        settings: EstimateOptions,
         choice: Choice,
         clock: Clock,
     ) -> None:
         self._finish, self._settings, self._choice, self._clock = finish, settings, choice, clock
         self._photos = len(jobs)
-        self._shelf = Prefetcher(jobs, settings.threads, ahead=self._at_once(MOST_PROBLEMS))
+        self._prefetcher = Prefetcher(jobs, settings.threads, ahead=self._at_once(MOST_PROBLEMS))
         self._finishers = ThreadPoolExecutor(settings.threads, thread_name_prefix="finish")
         self._mail: queue.SimpleQueue[Message[Result]] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -96,7 +97,7 @@ class _GpuScheduler(Generic[Item, Result]):
     def dismiss(self) -> None:
         """Have every thread end; each looks up about every 1 % of its batch."""
         self._stop.set()
-        self._shelf.close()
+        self._prefetcher.close()
         for worker in self._workers:
             worker.join()
         self._finishers.shutdown(cancel_futures=True)
@@ -107,8 +108,8 @@ class _GpuScheduler(Generic[Item, Result]):
 
     def _work(self, device: str) -> None:
         try:
-            room = MemoryBudget.with_free(free_bytes(device))
-            while not self._stop.is_set() and self._train_next(device, room):
+            budget = MemoryBudget.with_free(free_bytes(device))
+            while not self._stop.is_set() and self._train_next(device, budget):
                 pass
         except _Stopped:
             pass
@@ -117,11 +118,11 @@ class _GpuScheduler(Generic[Item, Result]):
         finally:
             self._mail.put(self._left)
 
-    def _train_next(self, device: str, room: MemoryBudget) -> bool:
-        seeds, config = len(self._settings.seeds), self._settings.config
-        batch, failures = self._shelf.take(
-            self._at_once(room.problems),
-            lambda photos, size: room.admits(photos * seeds, size, config),
+    def _train_next(self, device: str, budget: MemoryBudget) -> bool:
+        seeds, config = len(self._settings.seeds), self._settings.training
+        batch, failures = self._prefetcher.take(
+            self._at_once(budget.problems),
+            lambda photos, size: budget.admits(photos * seeds, size, config),
         )
         self._mail.put(lambda: failures)
         if not batch:
@@ -136,17 +137,18 @@ class _GpuScheduler(Generic[Item, Result]):
             self._mail.put(lambda: self._reached(reports[0], iteration, losses))
 
         photos = [item.prepared for item in batch]
-        trained = train_batch(
-            photos, self._settings, self._choice, progress, device=device, room=room
+        found = find_batch(
+            photos, self._settings, self._choice, progress, device=device, budget=budget
         )
-        self._mail.put(lambda: self._trained(names, trained[0].notes))
-        for item, runs in zip(batch, trained, strict=True):
-            self._finishers.submit(self._finish_one, item, runs)
+        choice = found[0].choice
+        self._mail.put(lambda: self._trained(names, choice.notes if choice else ()))
+        for item, each in zip(batch, found, strict=True):
+            self._finishers.submit(self._finish_one, item, each)
         return True
 
-    def _finish_one(self, item: Item, trained: Trained) -> None:
+    def _finish_one(self, item: Item, found: Found) -> None:
         try:
-            result = self._finish(item, trained)
+            result = self._finish(item, found)
         except BaseException as error:
             self._mail.put(_raiser(error))
         else:

@@ -39,7 +39,7 @@ def kernel_facts(kernel: BlurKernel) -> dict[str, float]:
     }
 
 
-def told_widths(facts: Mapping[str, float]) -> str:
+def describe_widths(facts: Mapping[str, float]) -> str:
     """Say the widths of `kernel_facts`; the angle too, unless the kernel is round.
 
     Returns:
@@ -56,11 +56,11 @@ def border_mass(kernel: BlurKernel) -> float:
     return float(1.0 - weights[1:-1, 1:-1].sum() / weights.sum())
 
 
-def findings(
+def kernel_warnings(
     kernel: BlurKernel,
     spread: float | None,
     similar_at: Sequence[int | None],
-    config: TrainConfig,
+    config: TrainConfig | None,
     expected_error: float | None = None,
 ) -> list[str]:
     """Reasons to look twice at a kernel, in words for its user.
@@ -69,7 +69,7 @@ def findings(
         kernel: the finished kernel at scale 2.
         spread: between the seeds, or None.
         similar_at: by seed, when the generator came close to the ideal downscaler.
-        config: what ran.
+        config: Of KernelGAN; None for other methods.
         expected_error: relative error to be expected, or None.
     """
     found = []
@@ -78,7 +78,7 @@ def findings(
             f"expected kernel error {expected_error:.0%}: compare the result with --kernel bicubic"
         )
     missed = sum(at is None for at in similar_at)
-    if missed and config.start == "random":
+    if missed and config is not None and config.start == "random":
         found.append(_never_similar(missed, len(similar_at), config))
     border = border_mass(kernel)
     if border > MOST_BORDER_MASS:

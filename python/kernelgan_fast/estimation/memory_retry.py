@@ -21,16 +21,16 @@ def train_in_parts(
     problems: Sequence[Problem],
     config: TrainConfig,
     device: str,
-    room: MemoryBudget,
+    budget: MemoryBudget,
     progress: Progress | None,
 ) -> tuple[list[TrainedKernel], tuple[str, ...]]:
-    """Train at most `room.problems` at a time, half as many wherever memory runs out.
+    """Train at most `budget.problems` at a time, half as many wherever memory runs out.
 
     Args:
         problems: photos with seeds.
         config: the recipe.
         device: "cuda:<index>".
-        room: made smaller here, so that the next batch need not find out again.
+        budget: made smaller here, so that the next batch need not find out again.
         progress: called about every 1 % with the iteration and the mean losses; may raise to stop.
 
     Returns:
@@ -42,7 +42,7 @@ def train_in_parts(
     trained: list[TrainedKernel] = []
     notes: list[str] = []
     while len(trained) < len(problems):
-        part = problems[len(trained) : len(trained) + room.problems]
+        part = problems[len(trained) : len(trained) + budget.problems]
         report = progress
         if progress is not None and len(part) < len(problems):
             report = _of_a_part(progress, len(trained), len(part), len(problems), config)
@@ -55,10 +55,10 @@ def train_in_parts(
                 f"{device} must have memory for one problem, and ran out of it; end what else uses "
                 "this GPU, or use --device cpu"
             )
-        room.problems = -(-len(part) // 2)
+        budget.problems = -(-len(part) // 2)
         notes.append(
             f"{device} ran out of memory with {len(part)} problems at once and went on with "
-            f"{room.problems}"
+            f"{budget.problems}"
         )
     return trained, tuple(notes)
 

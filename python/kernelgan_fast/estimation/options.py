@@ -1,4 +1,4 @@
-"""What a run needs to know besides its photos, checked once, before anything heavy is loaded."""
+"""Options of `estimate`, checked once, before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -7,38 +7,43 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import kernelgan_fast
 from kernelgan_fast.errors import ConfigError
 from kernelgan_fast.estimation.devices import check_devices
-from kernelgan_fast.gan.config import TrainConfig, profile
+from kernelgan_fast.gan.config import DEFAULT_PROFILE, TrainConfig
+from kernelgan_fast.gan.config import profile as find_profile
 
 Tiles: TypeAlias = "tuple[int, int] | str | None"
 
 MAX_SEEDS = 100
 MAX_TILES = 64
-METHODS = ("kernelgan", "spectral", "recurrence")
+METHODS = ("spectral", "kernelgan", "recurrence")
 LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The settings of a run.
+class EstimateOptions:
+    """Options of an estimation, checked; made by `estimate_options`.
 
     Attributes:
-        config: training profile, overrides included.
+        method: One of `METHODS`.
+        config: Of the training of "kernelgan", overrides included; None for other methods.
+        iterations: Of the training, or rounds of the search at most; 0 for "spectral".
         scale: 2 or 4.
-        seeds: one seed for each run of a photo.
-        real: keep the edges in trainings and searches (real photos; synthetic ones lose
-            `config.shave` px a side). Kernels in closed form use the whole photo.
+        seeds: One per run of a photo.
+        real: Whether trainings and searches use the edges (real photos; synthetic ones lose 10 px
+            per side). Spectral estimates always use the whole photo.
         devices: ("auto",), ("cpu",), or the GPUs to train on, as "cuda:<index>".
         threads: CPU threads, at least 1.
-        tiles: (rows, columns) of regions to give a kernel each besides the photo's, "auto" for as
-            many as the photo has room for, or None.
+        tiles: (rows, columns) of regions that get kernels of their own, "auto" for as many as the
+            photo has room for, or None.
     """
 
-    config: TrainConfig
+    method: str
+    config: TrainConfig | None
+    iterations: int
     scale: int
     seeds: tuple[int, ...]
     real: bool
@@ -46,12 +51,31 @@ class Settings:
     threads: int
     tiles: Tiles = None
 
+    @property
+    def trains(self) -> bool:
+        """Whether something is trained, so that a GPU may help."""
+        return self.config is not None
 
-def make_settings(
+    @property
+    def training(self) -> TrainConfig:
+        """The config of a method that trains."""
+        assert self.config is not None
+        return self.config
+
+    def describe(self) -> str:
+        """Describe the method in a few words, such as "KernelGAN, profile paper"."""
+        if self.config is not None:
+            return f"KernelGAN, profile {self.config.profile}, {self.iterations} iterations"
+        if self.method == "recurrence":
+            return f"recurring patches, at most {self.iterations} iterations"
+        return "spectral estimate"
+
+
+def estimate_options(
     *,
     scale: int = 2,
-    profile_or_config: str | TrainConfig = "default",
-    method: str = "kernelgan",
+    method: str | None = None,
+    profile: str | TrainConfig | None = None,
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -60,12 +84,12 @@ def make_settings(
     devices: str | Sequence[str] | None = None,
     threads: int | None = None,
     tiles: Tiles = None,
-) -> Settings:
-    """Check the arguments of `estimate` and resolve them to settings.
+) -> EstimateOptions:
+    """Check the arguments of `estimate`.
 
     Raises:
-        ConfigError: an argument is out of range, or the profile does not exist.
-        DeviceUnavailable: the device cannot be used.
+        ConfigError: An argument is out of range, or the profile does not exist.
+        DeviceUnavailable: The device cannot be used.
     """
     if scale not in (2, 4):
         raise ConfigError(f"scale must be 2 or 4, got {scale!r}")
@@ -75,48 +99,74 @@ def make_settings(
         raise ConfigError(f"seed must be 0 to {LARGEST_SEED - seeds}, got {seed}")
     if threads is not None and threads < 1:
         raise ConfigError(f"the number of threads (jobs) must be at least 1, got {threads}")
-    config = profile(profile_or_config) if isinstance(profile_or_config, str) else profile_or_config
+    if method is None:
+        method = METHODS[0] if profile is None else "kernelgan"
     if method not in METHODS:
         raise ConfigError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    config = _with_method(config, method, iterations)
-    searches = config.start == "recurrence"
-    if searches and (device, devices) not in (("auto", None), ("cpu", None)):
+    config = _training(method, profile, iterations)
+    if method == "recurrence" and (device, devices) not in (("auto", None), ("cpu", None)):
         raise ConfigError(
-            f"recurring patches are looked for on the CPU, got {devices or device!r}; leave it out"
+            f"the method recurrence runs on the CPU, got {devices or device!r}; leave the device "
+            "out"
         )
-    return Settings(
+    return EstimateOptions(
+        method=method,
         config=config,
+        iterations=_iterations(method, config, iterations),
         scale=scale,
         seeds=tuple(range(seed, seed + seeds)),
         real=real,
-        devices=("cpu",) if searches else check_devices(device, devices),
+        devices=("cpu",) if method == "recurrence" else check_devices(device, devices),
         threads=threads or available_threads(),
-        tiles=_checked_tiles(tiles, config),
+        tiles=_checked_tiles(tiles, method),
     )
 
 
-def _with_method(config: TrainConfig, method: str, iterations: int | None) -> TrainConfig:
-    if method == "spectral":
-        if iterations:
-            raise ConfigError(
-                f"the method spectral trains nothing, got {iterations} iterations; leave them out"
-            )
-        return config.replace(start="spectral", iterations=0)
-    if method == "recurrence":
-        from kernelgan_fast.estimation.recurrence import ITERATIONS
+def method_or_profile(name: str) -> dict[str, Any]:
+    """Convert the name of a method, or of a profile of "kernelgan", to arguments of `estimate`."""
+    return {"method": name} if name in METHODS else {"profile": name}
 
-        rounds = ITERATIONS if iterations is None else iterations
-        return config.replace(profile="recurrence", start="recurrence", iterations=rounds)
+
+def _training(
+    method: str, profile: str | TrainConfig | None, iterations: int | None
+) -> TrainConfig | None:
+    if method != "kernelgan":
+        if profile is not None:
+            name = profile if isinstance(profile, str) else profile.profile
+            raise ConfigError(
+                f"profiles belong to the method kernelgan, got {name} with {method}; leave one out"
+            )
+        return None
+    if profile is None:
+        profile = DEFAULT_PROFILE
+    config = find_profile(profile) if isinstance(profile, str) else profile
     return config if iterations is None else config.replace(iterations=iterations)
 
 
-def _checked_tiles(tiles: Tiles, config: TrainConfig) -> Tiles:
+def _iterations(method: str, config: TrainConfig | None, iterations: int | None) -> int:
+    if config is not None:
+        return config.iterations
+    if method == "spectral":
+        if iterations:
+            raise ConfigError(
+                f"the method spectral trains nothing, got {iterations} iterations; leave them out, "
+                "or choose the method kernelgan"
+            )
+        return 0
+    from kernelgan_fast.estimation.recurrence import ITERATIONS
+
+    rounds = ITERATIONS if iterations is None else iterations
+    if rounds < 1:
+        raise ConfigError(f"iterations must be at least 1, got {rounds}")
+    return rounds
+
+
+def _checked_tiles(tiles: Tiles, method: str) -> Tiles:
     if tiles is None:
         return None
-    if config.start != "spectral":
+    if method != "spectral":
         raise ConfigError(
-            "tiles have kernels in closed form, which the method spectral and the profiles default "
-            f"and fast give, got {config.profile}; leave tiles out"
+            f"tiles are estimated by the method spectral, got {method}; leave one out"
         )
     if tiles == "auto":
         return tiles

@@ -12,7 +12,7 @@ from kernelgan_fast.estimation.capacity import MOST_PHOTO_BYTES, bytes_per_photo
 from kernelgan_fast.estimation.result import PhotoResult
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.pipeline import Prepared
+    from kernelgan_fast.estimation.estimator import Prepared
 
 
 class Ready(Protocol):

@@ -22,10 +22,11 @@ class Diagnostics:
     """How an estimate came about.
 
     Attributes:
-        timings: seconds by stage: read, analysis, spectrum, prepare, train (of the whole batch),
-            finish.
+        timings: Seconds by stage: read, analysis, prepare (spectral estimate, or plan of the
+            crops), train (of the whole batch), finish.
         warnings: what may make the kernel less trustworthy, and what was done to the photo.
-        config: the training profile that ran, overrides included.
+        method: "spectral", "kernelgan" or "recurrence".
+        config: Of KernelGAN, overrides included; None for other methods.
         seeds: one seed a run, in the order of `Estimate.raw` and `Estimate.history`.
         similar_at: for each run the iteration from which the generator counted as similar to
             the ideal downscaler, or None.
@@ -33,8 +34,8 @@ class Diagnostics:
         device: where it trained.
         device_choice: what was asked for, why this device was taken, the seconds expected of
             each that was timed, and notes of what went otherwise than planned.
-        spectrum: what the closed form found at scale 2 (see `spectral.SpectralEstimate`); None
-            where the profile does not start there.
+        spectrum: What the spectral estimate found at scale 2 (see `spectral.SpectralEstimate`);
+            None where the method does not use it.
         recurrence: how well the photo's patches recur, for each seed (see
             `recurrence.RecurrenceQuality`); None of other methods.
         analysis: what was measured on the photo (see `analysis.PhotoAnalysis`).
@@ -42,7 +43,8 @@ class Diagnostics:
 
     timings: Mapping[str, float]
     warnings: tuple[str, ...]
-    config: TrainConfig
+    method: str
+    config: TrainConfig | None
     seeds: tuple[int, ...]
     similar_at: tuple[int | None, ...]
     versions: Mapping[str, str]
@@ -62,11 +64,12 @@ class Estimate:
             kernels, which are aligned because each is centred first.
         kernel_x2: the same at scale 2 (the same object when scale 2 was asked for).
         raw: (K, k, k) float64, the kernel of each seed as trained: not cut, normalised, centred.
-            Of a profile that starts in closed form `kernel` is the start, and these have moved; of
-            the method recurrence these are the paper's kernels, and `kernel` is theirs stretched.
+            For KernelGAN that starts at the spectral estimate `kernel` is the start, and these have
+            moved; for the method recurrence these are the paper's kernels, and `kernel` is theirs
+            stretched.
         expected_error: the relative error ‖kernel - truth‖₂ / ‖truth‖₂ at scale 2 to be expected
             (root mean square), from what the spectrum leaves open and from how far training moved
-            away from the start; None where the profile starts at random, and of the method
+            away from the start; None for KernelGAN that starts at random, and for the method
             recurrence, whose residual tells kinds of kernels apart but hardly their errors.
         spread: mean over the seeds of ‖kernel - mean‖₂ / ‖mean‖₂ at scale 2; None of one seed.
         history: by loss name a (K, R) float array; "iteration" is (R,) int, the iterations kept.

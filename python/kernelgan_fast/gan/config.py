@@ -14,7 +14,7 @@ from kernelgan_fast.errors import ConfigError
 
 IDEAL_TARGETS = ("per_channel", "summed")
 MATMULS = ("float32", "tf32")
-STARTS = ("random", "spectral", "recurrence")
+STARTS = ("random", "spectral")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,9 @@ class TrainConfig:
     Args:
         profile: name the recipe goes by in records.
         start: "random" begins at small random weights, as published, and pulls the generator
-            towards the bicubic downscale; "spectral" begins at the kernel in closed form of the
-            photo's spectrum, and pulls towards the downscale by that; "recurrence" looks for the
-            kernel by which the photo's patches recur, and trains nothing.
-        iterations: G steps, each followed by one D step; at least 1, or 0 where the start is
-            "spectral". Of "recurrence" the rounds of its search, at most.
+            towards the bicubic downscale; "spectral" begins at the spectral estimate, and pulls
+            towards the downscale by that.
+        iterations: G steps, each followed by one D step; at least 1.
         generator_sizes: side of each generator layer's filters, first layer first.
         features: channels between the layers of both networks.
         discriminator_size: side of the discriminator's first filters = side of the patch it judges.
@@ -63,7 +61,7 @@ class TrainConfig:
         NeurIPS 2019, sections 4 and 4.1.
     """
 
-    profile: str = "mended"
+    profile: str = "corrected"
     start: str = "random"
     iterations: int = 3000
     generator_sizes: tuple[int, ...] = (7, 5, 3, 1, 1, 1)
@@ -101,7 +99,7 @@ class TrainConfig:
             raise ConfigError(f"profile must be a name, got {self.profile!r}; give it a word.")
         self._check_sizes()
         self._one_of("start", STARTS)
-        self._whole("iterations", 0 if self.start == "spectral" else 1)
+        self._whole("iterations", 1)
         for name in ("features", "discriminator_size", "discriminator_blocks"):
             self._whole(name, 1)
         for name in ("decay_every", "similar_in_a_row", "ideal_every", "kept_values", "crop"):
@@ -205,35 +203,20 @@ class TrainConfig:
 # program's other known faults none is kept: see crops.py (noise written into the photo, small and
 # constant photos) and gan/trainer.py (kernel one step old, no seed, host synchronisation).
 #
-# "default" trains nothing: from the kernel in closed form no training made kernels better, nor told
-# which are wrong (docs/accuracy.md). With `iterations` it trains as gently as did least harm: a
-# threshold of 0 never lowers the ideal weight, so that the sparse and centre penalties, which drive
-# kernels away from a good start, never enter.
-#
-# "fast" is the same under the name that asks for bounded time: there is nothing to leave out.
-_SPECTRAL = TrainConfig(
-    profile="default",
-    start="spectral",
-    iterations=0,
-    learning_rate=2e-5,
-    similar_below=0.0,
-)
 PROFILES: Mapping[str, TrainConfig] = MappingProxyType(
     {
-        "default": _SPECTRAL,
-        "fast": dataclasses.replace(_SPECTRAL, profile="fast"),
         "paper": TrainConfig(profile="paper", ideal_target="summed", similar_below=0.4),
-        "mended": TrainConfig(),
+        "corrected": TrainConfig(),
     }
 )
+DEFAULT_PROFILE = "corrected"
 
 
 def profile(name: str) -> TrainConfig:
     """Return a ready-made config by name.
 
     Args:
-        name: "default" (the kernel in closed form), "fast" (the same under another name), "paper"
-            (as published) or "mended" (as published, its faults mended).
+        name: "paper" (as published) or "corrected" (as published, with its faults corrected).
 
     Returns:
         The frozen config.

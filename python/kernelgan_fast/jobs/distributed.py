@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kernelgan_fast.errors import ConfigError
-from kernelgan_fast.estimation.options import Tiles, make_settings, versions
+from kernelgan_fast.estimation.options import Tiles, estimate_options, versions
 from kernelgan_fast.estimation.progress import Clock, Progress
 from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
 from kernelgan_fast.files import running_mark
@@ -36,8 +36,8 @@ def estimate_everywhere(
     engine: str = "ray",
     address: str | None = None,
     scale: int = 2,
-    profile: str | TrainConfig = "default",
-    method: str = "kernelgan",
+    method: str | None = None,
+    profile: str | TrainConfig | None = None,
     iterations: int | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -64,7 +64,7 @@ def estimate_everywhere(
         devices: without Ray only.
         threads: of each worker, 1 if None; without Ray all that the process may use.
         formats: some of "npy", "mat", "json", "png"; with Ray not "png" alone.
-        scale, profile, method, iterations, seed, seeds, real, tiles, resume: as in
+        scale, method, profile, iterations, seed, seeds, real, tiles, resume: as in
             `api.estimate_files`.
 
     Returns:
@@ -83,10 +83,10 @@ def estimate_everywhere(
         raise ConfigError(f"address is of a Ray cluster, got {address!r}; add --engine ray")
     if on_ray:
         _check_for_ray(device, devices, check_formats(formats))
-    settings = make_settings(
+    settings = estimate_options(
         scale=scale,
-        profile_or_config=profile,
         method=method,
+        profile=profile,
         iterations=iterations,
         seed=seed,
         seeds=seeds,
@@ -192,7 +192,7 @@ class FleetRun:
                 self.folder.remove_if_unused()
 
     def _here(self, progress: Progress | None) -> Iterator[PhotoResult]:
-        clock = Clock(self._total, self.settings.config.iterations, progress)
+        clock = Clock(self._total, self.settings.iterations, progress)
         for failure in self._failures:
             clock.done += 1
             yield failure

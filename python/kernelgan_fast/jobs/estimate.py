@@ -14,7 +14,7 @@ from kernelgan_fast.jobs.outputs import FORMATS, OutputFolder, check_formats, is
 from kernelgan_fast.jobs.photo_work import PhotoWork
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.result import PhotoResult
 
 
@@ -45,7 +45,7 @@ class FolderRun:
         self,
         inputs: Sequence[str | os.PathLike[str]],
         out: str | os.PathLike[str],
-        settings: Settings,
+        settings: EstimateOptions,
         *,
         formats: Sequence[str] = FORMATS,
         resume: bool = False,
@@ -77,7 +77,7 @@ class FolderRun:
             OutputError: a file could not be written; finished photos stay.
             NativeUnavailable: the compiled extension cannot be loaded.
         """
-        clock = Clock(self._total, self.settings.config.iterations, progress)
+        clock = Clock(self._total, self.settings.iterations, progress)
         try:
             for result in self._run(clock):
                 clock.done += 1

@@ -41,7 +41,7 @@ def export_model(
         task: "downscale" or "sr".
         method: of "sr": "unfold", "zssr" or "srmd".
         kernel: a file, FILE:INDEX or "bicubic", to bake in; of "zssr" also "estimate", the
-            photo's own by the profile "default", which it takes if None.
+            photo's own by its spectrum, which it takes if None.
         size: of a kernel that is an input; one of both must be given.
         scale: 2 or 4.
         noise: to bake in with the kernel, standard deviation in grey levels of 255.

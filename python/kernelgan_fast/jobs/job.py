@@ -343,7 +343,7 @@ class RecordedRun(ABC):
 
 
 class Scaled(Protocol):
-    """Settings that have a scale."""
+    """EstimateOptions that have a scale."""
 
     @property
     def scale(self) -> int:

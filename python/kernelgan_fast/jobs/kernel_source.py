@@ -35,7 +35,7 @@ def kernel_source(
     Args:
         kernel: a kernel; a file of one (.mat, .npy, .json; FILE:INDEX where it holds several); a
             folder of such files, in which each photo has its own; "estimate", each photo's own by
-            the profile "default"; "bicubic", the antialiased resampler.
+            its spectrum; "bicubic", the antialiased resampler.
         scale: 2 or 4.
         advice: what to do about a photo without a kernel in a folder.
 
@@ -106,10 +106,10 @@ def bicubic(scale: int) -> ResolvedKernel:
 
 
 def _estimated(scale: int) -> KernelSource:
-    from kernelgan_fast.estimation.options import make_settings
+    from kernelgan_fast.estimation.options import estimate_options
     from kernelgan_fast.jobs import records
 
-    settings = make_settings(scale=scale, device="cpu")
+    settings = estimate_options(scale=scale, device="cpu")
     request = {"estimate": records.request(settings)}
 
     def of(photo: Photo, name: str, analysis: PhotoAnalysis | None = None) -> ResolvedKernel:
@@ -119,12 +119,13 @@ def _estimated(scale: int) -> KernelSource:
             return kernel_for(photo, analysis, scale)
         # Late: it loads what estimates need.
         from kernelgan_fast.estimation.devices import Choice
-        from kernelgan_fast.estimation.pipeline import finish, prepare, train_batch
+        from kernelgan_fast.estimation.pipeline import find_batch, finish, prepare
 
         choice = Choice(("cpu",), "cpu", "one kernel at a time")
-        (trained,) = train_batch([prepare(photo, settings)], settings, choice)
-        found = finish(trained, settings)
-        facts = {"estimate": settings.config.profile, "expected_error": found.expected_error}
+        prepared = prepare(photo, settings)
+        (result,) = find_batch([prepared], settings, choice)
+        found = finish(prepared, result, settings)
+        facts = {"estimate": settings.method, "expected_error": found.expected_error}
         told = tuple(note for note in found.diagnostics.warnings if note not in photo.notes)
         error = found.expected_error or 0.0
         return ResolvedKernel(found.kernel, "its own kernel", facts, told, error)

@@ -17,8 +17,8 @@ from kernelgan_fast.jobs.inputs import failed, failed_by_memory
 from kernelgan_fast.jobs.outputs import OutputFolder, file_names, tile_names
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.options import Settings
-    from kernelgan_fast.estimation.pipeline import Prepared, Trained
+    from kernelgan_fast.estimation.estimator import Found, Prepared
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.progress import Clock
     from kernelgan_fast.estimation.result import Estimate
 
@@ -60,7 +60,7 @@ class PhotoWork:
         self,
         photos: Mapping[Path, str],
         folder: OutputFolder,
-        settings: Settings,
+        settings: EstimateOptions,
         formats: Sequence[str],
         *,
         resume: bool,
@@ -151,14 +151,11 @@ class PhotoWork:
             raise
         return PhotoResult(task.photo, "done", path, record, estimate, None)
 
-    def _finish(self, task: Task, trained: Trained | TrainingDiverged) -> PhotoResult:
+    def _finish(self, task: Task, found: Found) -> PhotoResult:
         from kernelgan_fast.estimation.pipeline import finish
 
         try:
-            if isinstance(trained, TrainingDiverged):
-                raise trained
-            estimate = finish(trained, self._settings)
-            return self.write(task, estimate)
+            return self.write(task, finish(task.prepared, found, self._settings))
         except (InputError, TrainingDiverged) as error:
             return failed(task.photo, error)
         except Exception as error:

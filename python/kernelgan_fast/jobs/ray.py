@@ -17,7 +17,7 @@ from typing import Any
 
 from kernelgan_fast.errors import ConfigError, DeviceUnavailable, KernelGanError, WorkerLost
 from kernelgan_fast.estimation.capacity import MOST_PROBLEMS
-from kernelgan_fast.estimation.options import Settings
+from kernelgan_fast.estimation.options import EstimateOptions
 from kernelgan_fast.estimation.pipeline import photos_per_batch
 from kernelgan_fast.jobs.inputs import failed
 from kernelgan_fast.jobs.shares import Photo, Share, cut
@@ -50,7 +50,7 @@ class Needs:
     gpus: int
 
 
-def needs_of(settings: Settings, device: str, gpus: float) -> Needs:
+def needs_of(settings: EstimateOptions, device: str, gpus: float) -> Needs:
     """What one worker is to have.
 
     Args:
@@ -66,13 +66,11 @@ def needs_of(settings: Settings, device: str, gpus: float) -> Needs:
             "device must be one that the cluster has, got 'cuda': Ray knows of no GPU there; use "
             "--device cpu"
         )
-    config = settings.config
-    trains = config.iterations > 0 and config.start != "recurrence"
-    wanted = device == "cuda" or (device == "auto" and trains and gpus >= 1)
+    wanted = device == "cuda" or (device == "auto" and settings.trains and gpus >= 1)
     return Needs(settings.threads, int(wanted))
 
 
-def share_size(photos: int, settings: Settings, needs: Needs, workers: int) -> int:
+def share_size(photos: int, settings: EstimateOptions, needs: Needs, workers: int) -> int:
     """Photos for a worker to take at once, so that it is worth a message and all have some.
 
     Args:
@@ -84,7 +82,7 @@ def share_size(photos: int, settings: Settings, needs: Needs, workers: int) -> i
     seeds = len(settings.seeds)
     if needs.gpus:
         most = max(MOST_PROBLEMS // seeds, 1)
-    elif settings.config.iterations == 0:
+    elif settings.iterations == 0:
         most = MOST_PHOTOS
     else:
         most = photos_per_batch(seeds, settings.threads)

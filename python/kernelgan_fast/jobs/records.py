@@ -25,7 +25,7 @@ from kernelgan_fast.jobs import schema
 from kernelgan_fast.jobs.tile_files import tile_facts
 
 if TYPE_CHECKING:
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.result import Estimate
 
 FORMAT = "kernelgan-fast record 1"
@@ -79,7 +79,7 @@ def source_facts(path: Path) -> SourceFacts:
 
 
 def make_record(
-    estimate: Estimate, source: SourceFacts, settings: Settings, files: Sequence[str]
+    estimate: Estimate, source: SourceFacts, settings: EstimateOptions, files: Sequence[str]
 ) -> dict[str, object]:
     """Put down all that is worth knowing about a finished photo, ready for JSON."""
     diagnostics = estimate.diagnostics
@@ -118,7 +118,7 @@ def _of_the_method(estimate: Estimate) -> dict[str, object]:
     return more
 
 
-def request(settings: Settings) -> dict[str, object]:
+def request(settings: EstimateOptions) -> dict[str, object]:
     """What decides a kernel besides the photo, as JSON gives it back."""
     asked = {
         "version": versions()["kernelgan_fast"],
@@ -126,7 +126,9 @@ def request(settings: Settings) -> dict[str, object]:
         "seeds": list(settings.seeds),
         "real": settings.real,
         "tiles": settings.tiles,
-        "config": asdict(settings.config),
+        "method": settings.method,
+        "iterations": settings.iterations,
+        "config": None if settings.config is None else asdict(settings.config),
     }
     return dict(json.loads(json.dumps(asked)))
 
@@ -199,7 +201,10 @@ def _are_tiles(value: object) -> bool:
 
 
 def still_holds(
-    record: Mapping[str, object], source: SourceFacts, settings: Settings, files: Sequence[Path]
+    record: Mapping[str, object],
+    source: SourceFacts,
+    settings: EstimateOptions,
+    files: Sequence[Path],
 ) -> bool:
     """Whether a record describes what a new run would make: same photo, same request, all files.
 

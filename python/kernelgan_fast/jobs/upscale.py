@@ -193,9 +193,9 @@ def upscale(
         scale: 2 or 4; if None the model's or the kernel's own where an engine or a `BlurKernel`
             is given, else 2.
         kernel: a `BlurKernel`; a file or FILE:INDEX; a folder that `estimate` wrote, which holds
-            the kernel of this photo by its SHA-256 or its name; "estimate", the photo's own by the
-            profile "default"; or "bicubic", antialiased, as most programs make photos small. It
-            is found once, on the whole photo.
+            the kernel of this photo by its SHA-256 or its name; "estimate", the photo's own by its
+            spectrum; or "bicubic", antialiased, as most programs make photos small. It is found
+            once, on the whole photo.
         method: one of `sr.METHODS`; `sr.DEFAULT` if None.
         engine: a model that `export` has made, in place of a method.
         noise: standard deviation of the photo's noise in grey levels of 255; more makes the

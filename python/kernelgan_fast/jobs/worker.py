@@ -32,7 +32,7 @@ from kernelgan_fast.urls import Url
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from kernelgan_fast.estimation.options import Settings
+    from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.result import Estimate, PhotoResult
 
 
@@ -50,7 +50,7 @@ class Job:
         version: of this package.
     """
 
-    settings: Settings
+    settings: EstimateOptions
     device: str
     formats: tuple[str, ...]
     out: Path | Url
@@ -92,7 +92,7 @@ def work(
     settings = job.settings
     if job.device == "cuda":
         settings = replace(settings, devices=check_devices("cuda"))
-    clock = clock or Clock(len(photos), settings.config.iterations, None)
+    clock = clock or Clock(len(photos), settings.iterations, None)
     with tempfile.TemporaryDirectory(prefix="kernelgan_fast_") as scratch:
         worker = _Worker(photos, job, settings, Path(scratch))
         with closing(worker.results(clock)) as results:
@@ -112,7 +112,7 @@ def _refuse_other_version(job: Job) -> None:
 
 class _Worker(PhotoWork):
     def __init__(
-        self, photos: Mapping[Photo, str], job: Job, settings: Settings, scratch: Path
+        self, photos: Mapping[Photo, str], job: Job, settings: EstimateOptions, scratch: Path
     ) -> None:
         self._urls: dict[Path, Url] = {}
         self._far = StorageFolder(job.out) if isinstance(job.out, Url) else None

@@ -127,16 +127,17 @@ def _widths(
 
 def _facts(record: Mapping[str, object], path: str) -> list[tuple[str, str]]:
     asked = _mapping(record.get("request"))
-    config = _mapping(asked.get("config"))
     spectrum = _mapping(record.get("spectrum"))
     facts = [("Photo", path)]
     for label, field in (("Expected error", "expected_error"), ("Spread", "spread")):
         part = number(record.get(field))
         facts.append((label, "" if part is None else f"{part:.0%}"))
-    if profile := _text(config.get("profile")):
-        iterations = number(config.get("iterations"))
-        how = f", {iterations:.0f} iterations" if iterations else ", in closed form"
-        facts.append(("Profile", profile + how))
+    if method := _text(asked.get("method")):
+        profile = _text(_mapping(asked.get("config")).get("profile"))
+        iterations = number(asked.get("iterations"))
+        more = [f"profile {profile}"] if profile else []
+        more += [f"{iterations:.0f} iterations"] if iterations else []
+        facts.append(("Method", ", ".join([method, *more])))
     seeds = asked.get("seeds")
     if isinstance(seeds, list) and len(seeds) > 1:
         facts.append(("Seeds", ", ".join(map(str, seeds[:_MOST_SEEDS]))))

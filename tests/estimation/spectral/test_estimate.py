@@ -18,7 +18,7 @@ from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import BlurKernel, centre_of_mass, target_centre
 
 MakePhoto = Callable[..., NDArray[np.uint8]]
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parents[2] / "data"
 
 
 def gaussian(major: float, minor: float, angle: float, scale: int = 2) -> NDArray[np.float64]:
