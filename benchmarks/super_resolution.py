@@ -20,7 +20,7 @@ from typing import Any
 from measure import write
 
 METHODS = "bicubic,backprojection,tv,unfold"
-KERNELS = "bicubic,default,true"
+KERNELS = "bicubic,spectral,true"
 
 
 def main() -> None:

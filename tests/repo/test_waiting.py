@@ -7,7 +7,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
 # patience.py holds the one deadline; what hooks.py waits for in Ray's workers is the end of a task.
-MAY_WAIT = {"patience.py", "fleet/hooks.py"}
+MAY_WAIT = {"patience.py", "distributed/hooks.py"}
 SECONDS = re.compile(r"\b(?:time\.sleep\(|(?:timeout=|\.wait\(|\.join\()\d)")
 
 
