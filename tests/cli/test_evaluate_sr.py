@@ -63,12 +63,12 @@ def test_profiles_and_folders_of_estimates(
     monkeypatch.setattr(config, "PROFILES", {**config.PROFILES, "quick": small})
     assert main(["estimate", "set/lr_x2", "--out", "found", "--quiet"]) == 0
     capsys.readouterr()
-    assert evaluate("--kernels", "default,quick,found", "--json", "--quiet") == 0
+    assert evaluate("--kernels", "spectral,quick,found", "--json", "--quiet") == 0
     summary = json.loads(capsys.readouterr().out)["summary"]
     by_kernel = {each["kernel"]: each["psnr"]["mean"] for each in summary}
-    assert list(by_kernel) == ["", "default", "quick", "found"]
-    assert by_kernel["found"] == pytest.approx(by_kernel["default"], abs=1e-6)
-    assert by_kernel["quick"] != pytest.approx(by_kernel["default"], abs=1e-3)
+    assert list(by_kernel) == ["", "spectral", "quick", "found"]
+    assert by_kernel["found"] == pytest.approx(by_kernel["spectral"], abs=1e-6)
+    assert by_kernel["quick"] != pytest.approx(by_kernel["spectral"], abs=1e-3)
 
 
 def test_hr_photos_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_nothing_behind(
         (["--scale", "4"], 2, "LR photos in lr_x4/"),
         (["--scale", "3"], 2, "choose from"),
         (["--methods", "backprojecton"], 2, "did you mean backprojection?"),
-        (["--kernels", "defualt"], 2, "did you mean default?"),
+        (["--kernels", "spectrl"], 2, "did you mean spectral?"),
         (["--kernels", "hr"], 2, "got 'hr'"),
         (["--kernels", ""], 2, "backprojection needs kernels, got none"),
         (["--kernels", "true,true"], 2, "got 'true' twice"),

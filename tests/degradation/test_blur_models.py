@@ -158,10 +158,10 @@ def test_one_of_several_kernels(tmp_path: Path) -> None:
         from_file(f"{tmp_path / 'other.npy'}:1", 2)
 
 
-def test_the_laws_are_those_of_the_help() -> None:
+def test_the_blur_models_are_those_of_the_help() -> None:
     from kernelgan_fast.cli.degrade import DESCRIPTION
 
-    words = DESCRIPTION.partition("Laws:")[2].split()
+    words = DESCRIPTION.partition("Blur models:")[2].split()
     assert all(blur_model in words for blur_model in blur_models.BLUR_MODELS)
 
 

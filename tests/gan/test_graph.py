@@ -89,7 +89,7 @@ def test_a_schedule_that_divides_nothing(
 def test_problems_with_a_start_of_their_own(
     small_config: TrainConfig, make_problem: MakeProblem
 ) -> None:
-    config = small("default", small_config, iterations=45, ideal_every=20)
+    config = small("corrected", small_config, iterations=45, ideal_every=20, start="spectral")
     start = losses.ideal_kernel(config.kernel_size).numpy()
     problems = [
         dataclasses.replace(make_problem(1), start=start),

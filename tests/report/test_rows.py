@@ -30,7 +30,7 @@ def test_a_whole_record() -> None:
         "Photo": "photos/a.png",
         "Expected error": "13%",
         "Spread": "10%",
-        "Profile": "default, in closed form",
+        "Method": "spectral",
         "Shape": "gaussian, 98% likely",
         "Time": "0.26 s",
         "Device": "cpu",

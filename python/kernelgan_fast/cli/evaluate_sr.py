@@ -42,8 +42,8 @@ network (RCAN, SwinIR, ...) with its weights, if spandrel is installed.
 Kernels:
   bicubic            the antialiased bicubic kernel, as if none were known
   true               those of gt_k_x2/
-  spectral, paper, … estimated now from the LR photo: a method of `estimate`, or
-                     a profile of its method kernelgan
+  spectral, paper, … estimated now from the LR photo: a method of `estimate`,
+                     or a profile of its method kernelgan
   selected           what `upscale` takes: estimated now, then chosen by its
                      expected loss
   DIR                a folder of estimates

@@ -97,6 +97,8 @@ def estimate_options(
         raise ConfigError(f"seeds must be 1 to {MAX_SEEDS}, got {seeds}")
     if not 0 <= seed <= LARGEST_SEED - seeds:
         raise ConfigError(f"seed must be 0 to {LARGEST_SEED - seeds}, got {seed}")
+    if iterations is not None and iterations < 0:
+        raise ConfigError(f"iterations must be at least 1, got {iterations}")
     if threads is not None and threads < 1:
         raise ConfigError(f"the number of threads (jobs) must be at least 1, got {threads}")
     if method is None:
