@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, TypeAlias, overload
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.estimation.options import EstimateOptions, estimate_options
-from kernelgan_fast.estimation.progress import Clock, Progress
-from kernelgan_fast.estimation.result import Diagnostics, Estimate, PhotoResult, ProgressEvent
+from kernelgan_fast.estimation.result import (
+    Clock,
+    Diagnostics,
+    Estimate,
+    PhotoResult,
+    Progress,
+    ProgressEvent,
+)
 from kernelgan_fast.jobs.downscale import downscale
 from kernelgan_fast.jobs.estimate import FolderRun
 from kernelgan_fast.jobs.outputs import FORMATS

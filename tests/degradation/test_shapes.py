@@ -12,7 +12,7 @@ from scipy import ndimage
 from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel, centre_of_mass, target_centre
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS
 
 
 @pytest.mark.parametrize("angle", [-90.0, -30.0, 0.0, 45.0, 80.0])

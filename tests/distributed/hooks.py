@@ -9,7 +9,7 @@ from pathlib import Path
 import ray
 
 from kernelgan_fast.estimation.result import PhotoResult
-from kernelgan_fast.jobs.photo_work import PhotoWork, Task
+from kernelgan_fast.jobs.estimate import PhotoWork, Task
 
 
 def hinder() -> None:

@@ -12,7 +12,7 @@ from quick import QUICK, write_photo
 from kernelgan_fast.cli.main import main
 from kernelgan_fast.errors import ConfigError, InputError, OutputError
 from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
-from kernelgan_fast.jobs import distributed as our
+from kernelgan_fast.jobs import distributed
 from kernelgan_fast.jobs.distributed import estimate_everywhere
 from kernelgan_fast.jobs.inputs import failed
 
@@ -75,7 +75,7 @@ def test_training_tells_its_progress() -> None:
 def test_what_cannot_be_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], words: str
 ) -> None:
-    monkeypatch.setattr(our, "required", lambda *names: None)
+    monkeypatch.setattr(distributed, "required", lambda *names: None)
     with pytest.raises(ConfigError, match=words):
         estimate_everywhere([tmp_path], tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
@@ -97,9 +97,9 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
 
 def test_the_time_left_is_that_of_photos_done_now(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(our.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(distributed.time, "perf_counter", lambda: now[0])
     events: list[ProgressEvent] = []
-    pace = our._Pace(10, events.append)
+    pace = distributed._Pace(10, events.append)
     photo = Path("a.png")
     skipped = PhotoResult(photo, "skipped", None, {}, None, None)
     done = PhotoResult(photo, "done", None, {}, None, None)

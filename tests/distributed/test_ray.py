@@ -111,7 +111,7 @@ def start_workers() -> None:
 
     @ray.remote(num_cpus=1)
     def ready() -> None:
-        import kernelgan_fast.estimation.batches  # noqa: F401
+        import kernelgan_fast.estimation.pipeline  # noqa: F401
 
     there = [
         NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)

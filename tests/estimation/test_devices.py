@@ -13,8 +13,7 @@ from kernelgan_fast.errors import ConfigError, DeviceUnavailable
 from kernelgan_fast.estimation import devices
 from kernelgan_fast.estimation.devices import check_devices, choose, missing_for_cuda
 from kernelgan_fast.estimation.options import EstimateOptions, estimate_options
-from kernelgan_fast.gan import timing as pace
-from kernelgan_fast.gan import trainer
+from kernelgan_fast.gan import timing, trainer
 from kernelgan_fast.gan.timing import Pace
 from kernelgan_fast.ops import native
 
@@ -201,7 +200,7 @@ def test_a_pace_is_measured_once_and_does_not_depend_on_iterations(
         return Pace(0.0, 0.01)
 
     machine(monkeypatch, 1)
-    monkeypatch.setattr(pace, "measure", measure)
+    monkeypatch.setattr(timing, "measure", measure)
     devices._pace.cache_clear()
     for iterations in (1000, 2000):
         asked = estimate_options(profile=QUICK, iterations=iterations, threads=2)
@@ -218,8 +217,8 @@ def test_the_pace_is_the_line_through_two_trainings(monkeypatch: pytest.MonkeyPa
         trained.append((len(problems), config.iterations, options["device"]))
         now[0] += 0.3 + 0.01 * config.iterations
 
-    monkeypatch.setattr(pace, "train_each", train_each)
-    found = pace.measure(QUICK, 3, "cuda:0", 2, clock=lambda: now[0])
+    monkeypatch.setattr(timing, "train_each", train_each)
+    found = timing.measure(QUICK, 3, "cuda:0", 2, clock=lambda: now[0])
     assert trained == [(3, 30, "cuda:0"), (3, 30, "cuda:0"), (3, 130, "cuda:0")]
     assert found == pytest.approx(Pace(0.3, 0.01))
     assert found.of(1000) == pytest.approx(10.3)
@@ -228,16 +227,16 @@ def test_the_pace_is_the_line_through_two_trainings(monkeypatch: pytest.MonkeyPa
 def test_the_pace_counts_what_a_start_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     starts = []
     monkeypatch.setattr(
-        pace, "train_each", lambda problems, *_, **__: starts.append(problems[-1].start)
+        timing, "train_each", lambda problems, *_, **__: starts.append(problems[-1].start)
     )
-    pace.measure(QUICK, 2, "cpu", 1)
-    pace.measure(QUICK.replace(start="spectral"), 2, "cpu", 1)
+    timing.measure(QUICK, 2, "cpu", 1)
+    timing.measure(QUICK.replace(start="spectral"), 2, "cpu", 1)
     side = QUICK.kernel_size
     assert starts[:3] == [None] * 3
     assert [start.shape for start in starts[3:]] == [(side, side)] * 3
 
 
 def test_a_pace_of_this_cpu() -> None:
-    found = pace.measure(QUICK, 1, "cpu", 1)
+    found = timing.measure(QUICK, 1, "cpu", 1)
     assert found.start >= 0 and found.iteration >= 0 and found.of(10) > 0
-    assert trainer.train_each is pace.train_each
+    assert trainer.train_each is timing.train_each

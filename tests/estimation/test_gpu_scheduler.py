@@ -21,8 +21,7 @@ from kernelgan_fast.errors import (
     OutputError,
     TrainingDiverged,
 )
-from kernelgan_fast.estimation import capacity
-from kernelgan_fast.estimation import gpu_scheduler as gpus
+from kernelgan_fast.estimation import capacity, gpu_scheduler
 from kernelgan_fast.gan import trainer
 from kernelgan_fast.kernels import store
 from kernelgan_fast.ops import native
@@ -61,7 +60,7 @@ def cards(monkeypatch: pytest.MonkeyPatch) -> Cards:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (9, 0))
     built = {"cuda": "13.0", "cuda_architectures": ["90-real"]}
     monkeypatch.setattr(native, "info", lambda: built)
-    monkeypatch.setattr(gpus, "free_bytes", lambda device: 1 << 36)
+    monkeypatch.setattr(gpu_scheduler, "free_bytes", lambda device: 1 << 36)
     monkeypatch.setattr(trainer, "train_each", cards.train_each)
     return cards
 
@@ -107,7 +106,7 @@ def test_out_of_memory_halves_the_batch_and_says_so(cards: Cards) -> None:
 
 def test_later_batches_stay_small(cards: Cards, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "MOST_PROBLEMS", 4)
-    monkeypatch.setattr(gpus, "photos_at_once", lambda photos, seeds, gpus, room: room)
+    monkeypatch.setattr(gpu_scheduler, "photos_at_once", lambda photos, seeds, gpus, room: room)
     cards.fits = 2
     with pytest.warns(RuntimeWarning, match="went on with 2"):
         found = estimate([*PHOTOS, *PHOTOS[:4]], profile=QUICK, device="cuda")
@@ -228,7 +227,7 @@ def test_progress_never_goes_back_while_photos_are_finished(
         whole(kernel, path)
 
     monkeypatch.setattr(store, "save", save)
-    monkeypatch.setattr(gpus, "photos_at_once", lambda photos, seeds, gpus, room: 2)
+    monkeypatch.setattr(gpu_scheduler, "photos_at_once", lambda photos, seeds, gpus, room: 2)
     photos = [write_photo(tmp_path / f"{n}.png", seed=n) for n in range(2 * batches)]
     run = estimate_files(photos, tmp_path / "out", profile=QUICK, devices="all", threads=1)
     events: list[ProgressEvent] = []
@@ -241,4 +240,4 @@ def test_free_memory_counts_what_torch_keeps(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 50)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20)
-    assert gpus.free_bytes("cuda:0") == 130
+    assert gpu_scheduler.free_bytes("cuda:0") == 130

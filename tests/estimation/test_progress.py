@@ -6,8 +6,7 @@ import time
 
 import pytest
 
-from kernelgan_fast.estimation.progress import Clock
-from kernelgan_fast.estimation.result import ProgressEvent
+from kernelgan_fast.estimation.result import Clock, ProgressEvent
 
 
 def test_time_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,7 @@ import pytest
 import torch
 from tape import tape_graph
 
-from kernelgan_fast.gan import batches as draws_module
-from kernelgan_fast.gan import graph, losses, trainer
+from kernelgan_fast.gan import batches, graph, losses, trainer
 from kernelgan_fast.gan.batches import Problem
 from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.trainer import TrainedKernel
@@ -145,7 +144,7 @@ def test_blocks_of_draws_do_not_matter(
 ) -> None:
     config = small_config.replace(iterations=75)
     whole = replayed([make_problem(1)], config)
-    monkeypatch.setattr(graph, "DRAWN_BYTES", 2 * 10 * draws_module.bytes_per_iteration(config))
+    monkeypatch.setattr(graph, "DRAWN_BYTES", 2 * 10 * batches.bytes_per_iteration(config))
     assert_same(replayed([make_problem(1)], config), whole)
 
 

@@ -14,8 +14,7 @@ import torch
 from patience import wait_until
 from torch import Tensor
 
-from kernelgan_fast.gan import steps, trainer
-from kernelgan_fast.gan import workers as side_by_side
+from kernelgan_fast.gan import steps, trainer, workers
 from kernelgan_fast.gan.config import TrainConfig, profile
 from kernelgan_fast.gan.trainer import Batch, Problem, TrainedKernel, Trainer, train
 from kernelgan_fast.gan.workers import Stopped
@@ -52,7 +51,7 @@ def test_cores_and_batch_do_not_change_a_bit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of the native ops; small networks leave rests in every vector loop."""
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: forks)
+    monkeypatch.setattr(workers, "can_fork", lambda: forks)
     config = profile("corrected") if published else small_config
     config = config.replace(iterations=40, shave=0)
     sizes = {"crop": config.crop, "generator_sizes": config.generator_sizes}
@@ -71,7 +70,7 @@ def test_cores_and_batch_do_not_change_a_bit(
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shares as threads, where forking is not safe: what they do can be watched from here."""
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: False)
+    monkeypatch.setattr(workers, "can_fork", lambda: False)
 
 
 class Stop:
@@ -84,13 +83,13 @@ class Stop:
         return any(stopped() for stopped in self._asked)
 
     def run_side_by_side(self, tasks: Sequence[Any]) -> list[Any]:
-        """Do what `side_by_side.run_side_by_side` does, and keep what the first task is handed."""
+        """Do what `workers.run_side_by_side` does, and keep what the first task is handed."""
 
         def first(stopped: Stopped) -> Any:
             self._asked.append(stopped)
             return tasks[0](stopped)
 
-        return side_by_side.run_side_by_side([first, *tasks[1:]])
+        return workers.run_side_by_side([first, *tasks[1:]])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import torch
 from patience import wait_until
 
 from kernelgan_fast.errors import InputError, TrainingDiverged, WorkerLost
-from kernelgan_fast.gan import workers as side_by_side
+from kernelgan_fast.gan import workers
 from kernelgan_fast.gan.workers import Stopped, can_fork, run_side_by_side
 
 forks = pytest.mark.skipif(sys.platform != "linux", reason="processes are used on Linux alone")
@@ -25,7 +25,7 @@ forks = pytest.mark.skipif(sys.platform != "linux", reason="processes are used o
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Both ways in turn; neither may leave a child or a thread behind."""
     way: str = request.param
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: way == "processes")
+    monkeypatch.setattr(workers, "can_fork", lambda: way == "processes")
     threads = threading.active_count()
     yield way
     assert multiprocessing.active_children() == []
@@ -122,7 +122,7 @@ def test_a_process_ended_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return "never"
 
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: True)
+    monkeypatch.setattr(workers, "can_fork", lambda: True)
     with pytest.raises(WorkerLost, match=r"exit code -9.*fewer threads"):
         run_side_by_side([until_stopped, die])
 
@@ -136,7 +136,7 @@ def test_interrupts_reach_this_process_alone(monkeypatch: pytest.MonkeyPatch) ->
         signal.raise_signal(signal.SIGINT)
         return "went on"
 
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: True)
+    monkeypatch.setattr(workers, "can_fork", lambda: True)
     assert run_side_by_side([lambda stopped: "first", interrupt]) == ["first", "went on"]
     with pytest.raises(KeyboardInterrupt):
         run_side_by_side([interrupt, until_stopped])
@@ -152,7 +152,7 @@ def test_torch_works_in_a_child_of_a_parent_that_used_threads(
         assert weights.grad is not None
         return weights.grad
 
-    monkeypatch.setattr(side_by_side, "can_fork", lambda: True)
+    monkeypatch.setattr(workers, "can_fork", lambda: True)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     expected = product(lambda: False)

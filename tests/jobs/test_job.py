@@ -14,8 +14,7 @@ from quick import write_photo
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
 from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
-from kernelgan_fast.jobs import job as recorded
-from kernelgan_fast.jobs import records, schema
+from kernelgan_fast.jobs import job, records, schema
 from kernelgan_fast.jobs.job import Output, RecordedRun, Report
 
 
@@ -178,7 +177,7 @@ def test_a_long_record_is_not_written_for_each_photo(
         real(path, content)
 
     monkeypatch.setattr(records, "write_record", write_record)
-    monkeypatch.setattr(recorded, "_SECONDS_BETWEEN_SAVES", 1000.0)
+    monkeypatch.setattr(job, "_SECONDS_BETWEEN_SAVES", 1000.0)
     list(CopyRun([photos], tmp_path / "out").results())
     assert written == [[], ["a", "b", "c"]]
     again = CopyRun([photos], tmp_path / "out").results()
@@ -186,8 +185,8 @@ def test_a_long_record_is_not_written_for_each_photo(
     again.close()  # the photos made again leave the record before their files change
     assert written[2:] == [["b", "c"], ["a", "b", "c"]]
     written.clear()
-    monkeypatch.setattr(recorded, "_SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr(recorded, "_SHARE", 0)
+    monkeypatch.setattr(job, "_SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(job, "_SHARE", 0)
     list(CopyRun([photos], tmp_path / "other").results())
     assert written == [[], ["a"], ["a", "b"], ["a", "b", "c"]]
 

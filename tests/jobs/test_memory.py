@@ -13,10 +13,10 @@ from PIL import Image
 from quick import environment, write_photo
 
 from kernelgan_fast.errors import InputError, OutputError, WorkerLost, is_out_of_memory
-from kernelgan_fast.estimation import pipeline as batch
+from kernelgan_fast.estimation import pipeline
 from kernelgan_fast.estimation.options import estimate_options
 from kernelgan_fast.estimation.result import PhotoResult
-from kernelgan_fast.jobs import photo_work as work
+from kernelgan_fast.jobs import records
 from kernelgan_fast.jobs.downscale import DownscaleRun, downscale_settings
 from kernelgan_fast.jobs.estimate import FolderRun
 
@@ -85,7 +85,7 @@ def test_a_recorded_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("stage", ["prepare", "finish"])
 def test_an_estimate_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    fail_once(monkeypatch, batch, stage, MemoryError())
+    fail_once(monkeypatch, pipeline, stage, MemoryError())
     settings = estimate_options(threads=1, device="cpu")
     check(list(FolderRun([photos(tmp_path)], tmp_path / "out", settings).results()))
 
@@ -93,7 +93,7 @@ def test_an_estimate_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, st
 def test_other_errors_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = estimate_options(threads=1, device="cpu")
     run = FolderRun([photos(tmp_path)], tmp_path / "out", settings)
-    monkeypatch.setattr(work.records, "source_facts", lambda path: [][0])
+    monkeypatch.setattr(records, "source_facts", lambda path: [][0])
     with pytest.raises(IndexError):
         list(run.results())
 

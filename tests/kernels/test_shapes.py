@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from kernelgan_fast.kernels import shapes
+from kernelgan_fast.kernels import geometry as shapes
 
 Filter = Callable[[shapes.Array], shapes.Array]
 REACH = {"bicubic": 2.0, "bilinear": 1.0, "lanczos": 3.0, "box": 0.5}

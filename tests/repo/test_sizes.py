@@ -9,15 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("python", "csrc", "cmake", "examples", "tests", "benchmarks", "scripts", ".ci")
 MAX_LINES = {
-    ".py": 400,
-    ".pyi": 400,
+    ".py": 600,
+    ".pyi": 600,
     ".cpp": 400,
     ".h": 400,
     ".hpp": 400,
     ".cu": 400,
     ".cmake": 120,
 }
-MAX_LINES_BY_NAME = {"CMakeLists.txt": 120, "CONTRIBUTING.md": 120}
+MAX_LINES_BY_NAME = {"CMakeLists.txt": 120, "CONTRIBUTING.md": 160}
 MAX_FUNCTION_LINES = 60  # the docstring not counted
 
 

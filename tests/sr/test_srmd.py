@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS
 from kernelgan_fast.sr.srmd import Srmd, relative_to_bicubic
 from kernelgan_fast.sr.srmd_weights import BASIS_FILE, load_weights
 from kernelgan_fast.sr.upscaler import Options

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfinv
 
-from kernelgan_fast.analysis.blocks import RADIUS, SIDE, luma, tiled, transform
-from kernelgan_fast.analysis.noise import Noise
+from kernelgan_fast.analysis.noise import RADIUS, SIDE, Noise, luma, tiled, transform
 
 Table = NDArray[np.int64]
 

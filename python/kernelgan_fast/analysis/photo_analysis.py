@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.analysis import content
-from kernelgan_fast.analysis.blocks import levels, mean_level
 from kernelgan_fast.analysis.compression import Compression, measure_compression
-from kernelgan_fast.analysis.content import NO_FRAME, Frame
+from kernelgan_fast.analysis.content import NO_FRAME, Frame, find_overlay
 from kernelgan_fast.analysis.enlarged import earlier_enlargement
-from kernelgan_fast.analysis.noise import Noise, measure_noise
-from kernelgan_fast.analysis.overlay import find_overlay
+from kernelgan_fast.analysis.noise import Noise, levels, mean_level, measure_noise
 from kernelgan_fast.images import Photo
 
 # Photos deeper than 8 bits whose values end below this part of the range are stretched.

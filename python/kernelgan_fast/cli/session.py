@@ -23,8 +23,7 @@ from kernelgan_fast.errors import OutputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kernelgan_fast.estimation.progress import Progress
-    from kernelgan_fast.estimation.result import PhotoResult
+    from kernelgan_fast.estimation.result import PhotoResult, Progress
     from kernelgan_fast.urls import Url
 
 EXIT_CODES = """\

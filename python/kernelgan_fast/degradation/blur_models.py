@@ -21,9 +21,14 @@ from numpy.typing import ArrayLike, NDArray
 from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import store
-from kernelgan_fast.kernels.geometry import centre_of_mass, recentre, shift, target_centre
+from kernelgan_fast.kernels.geometry import (
+    RESAMPLERS,
+    centre_of_mass,
+    recentre,
+    shift,
+    target_centre,
+)
 from kernelgan_fast.kernels.postprocess import compose_x4
-from kernelgan_fast.kernels.shapes import RESAMPLERS
 
 SCALES = (2, 4)
 

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernelgan_fast.errors import InputError
-from kernelgan_fast.kernels.geometry import target_centre
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS, target_centre
 
 # Midpoints a pixel in the integral over a disk: coverage is right to about 1e-4.
 _SLICES = 200

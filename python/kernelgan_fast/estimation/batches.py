@@ -16,7 +16,7 @@ from kernelgan_fast.estimation.result import PhotoResult
 if TYPE_CHECKING:
     from kernelgan_fast.estimation.options import EstimateOptions
     from kernelgan_fast.estimation.prefetcher import Item, Job
-    from kernelgan_fast.estimation.progress import Clock
+    from kernelgan_fast.estimation.result import Clock
 
 
 def train_photos(

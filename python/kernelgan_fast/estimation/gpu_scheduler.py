@@ -13,8 +13,7 @@ from kernelgan_fast.estimation.capacity import MOST_PROBLEMS, MemoryBudget, phot
 from kernelgan_fast.estimation.estimator import Found, TrainProgress
 from kernelgan_fast.estimation.pipeline import find_batch
 from kernelgan_fast.estimation.prefetcher import Item, Job, Prefetcher
-from kernelgan_fast.estimation.progress import Clock
-from kernelgan_fast.estimation.result import PhotoResult
+from kernelgan_fast.estimation.result import Clock, PhotoResult
 
 if TYPE_CHECKING:
     from kernelgan_fast.estimation.devices import Choice

@@ -13,7 +13,7 @@ from kernelgan_fast.export.graph import Graph
 from kernelgan_fast.export.parts import FLOAT, HALF, MADE, cast, edge_padded, reduced
 from kernelgan_fast.export.properties import OF_WEIGHTS, properties
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS
 from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.zssr import ZeroShot
 

@@ -1,12 +1,11 @@
 """Photos in and out: nothing else here knows file formats."""
 
-from kernelgan_fast.images.finding import EXTENSIONS, find_images
-from kernelgan_fast.images.limits import MAX_BYTES
+from kernelgan_fast.images.decoders import MAX_BYTES
+from kernelgan_fast.images.decoding import open_photo
 from kernelgan_fast.images.metadata import Metadata
-from kernelgan_fast.images.opening import open_photo
 from kernelgan_fast.images.photo import Photo, as_photo
 from kernelgan_fast.images.picture import Picture
-from kernelgan_fast.images.reading import read_image, read_picture
+from kernelgan_fast.images.reading import EXTENSIONS, find_images, read_image, read_picture
 from kernelgan_fast.images.saving import save_picture, save_png
 
 __all__ = [

@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from kernelgan_fast.errors import ImageError
+from kernelgan_fast.files import advice_for_missing, special
+from kernelgan_fast.images.decoders import MAX_BYTES, size_in_words
 from kernelgan_fast.images.photo import Pixels, eight_bits_or_unit
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _TIFF_BITS, _TIFF_PLANAR, _TIFF_SEPARATE = 258, 284, 2
+
+
+_CONVERTED = {
+    "P": "palette colours",
+    "PA": "palette colours",
+    "La": "premultiplied alpha",
+    "RGBa": "premultiplied alpha",
+    "RGBX": "RGB with padding",
+    "CMYK": "CMYK (without its colour profile)",
+    "YCbCr": "YCbCr",
+}
+
+# Which unpacking rule reads the low byte of each channel, for the rule that reads the high one.
+_OTHER_BYTE = {
+    "16B": "16L",
+    "16L": "16B",
+    "16N": "16B" if sys.byteorder == "little" else "16L",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,24 +107,6 @@ def _decode(image: ImageFile, name: str, reopen: Callable[[], ImageFile]) -> Dec
     # Palettes may hold transparency, which Pillow wants to see kept through the conversion.
     clear = image.mode in ("PA", "La", "RGBa") or "transparency" in image.info
     return _apart(np.array(image.convert("RGBA" if clear else "RGB")), name, notes)
-
-
-_CONVERTED = {
-    "P": "palette colours",
-    "PA": "palette colours",
-    "La": "premultiplied alpha",
-    "RGBa": "premultiplied alpha",
-    "RGBX": "RGB with padding",
-    "CMYK": "CMYK (without its colour profile)",
-    "YCbCr": "YCbCr",
-}
-
-# Which unpacking rule reads the low byte of each channel, for the rule that reads the high one.
-_OTHER_BYTE = {
-    "16B": "16L",
-    "16L": "16B",
-    "16N": "16B" if sys.byteorder == "little" else "16L",
-}
 
 
 def tiff_tags(image: ImageFile) -> Mapping[int, Any]:
@@ -185,3 +189,53 @@ def _integers(image: ImageFile, name: str) -> Pixels:
             "export the photo with 8 or 16 bits"
         )
     return np.divide(values, full, dtype=np.float32)
+
+
+class _PhotoFile(io.BufferedReader):
+    """A file that takes memory for bytes that it has, not for all that a decoder asks for."""
+
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__(raw)
+        self._size = os.fstat(raw.fileno()).st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to `size` bytes, all where it is None or below 0."""
+        return super().read(size if size is None else min(size, self._size))
+
+
+def open_photo(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> BinaryIO:
+    """Open the file of a photo.
+
+    Args:
+        path: the file.
+        max_bytes: refuse files longer than this.
+
+    Returns:
+        The file, opened for reading.
+
+    Raises:
+        ImageError: missing, not readable, not a regular file, or too large.
+    """
+    name = os.fspath(path)
+    kind = special(name)
+    if kind == "a folder":
+        raise ImageError(f"{name}: a folder, not an image; name a file in it")
+    if kind is not None:
+        raise ImageError(f"{name}: {kind}, not an image; save the photo to a file first")
+    try:
+        stream = _PhotoFile(open(name, "rb", 0))  # noqa: SIM115, the caller closes it
+    except FileNotFoundError as error:
+        raise ImageError(f"{name}: no such file; {advice_for_missing(name)}") from error
+    except PermissionError as error:
+        raise ImageError(f"{name}: no permission to read it; change its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{name}: it cannot be opened: {reason}; check the path") from error
+    size = os.fstat(stream.fileno()).st_size
+    if size > max_bytes:
+        stream.close()
+        raise ImageError(
+            f"{name}: the file of a photo may have {size_in_words(max_bytes)}, this one has "
+            f"{size_in_words(size)}; crop the photo (in Python, max_bytes raises the limit)"
+        )
+    return stream

@@ -6,17 +6,19 @@ becomes float32 in [0, 1]. Whatever was changed on the way is told in `notes`.
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from kernelgan_fast.errors import ImageError, is_out_of_memory
-from kernelgan_fast.images.decoding import decode, is_deep, tiff_tags
-from kernelgan_fast.images.limits import MAX_BYTES, Refusal, check_memory, check_sides, check_size
+from kernelgan_fast.files import advice_for_missing, special
+from kernelgan_fast.images.decoders import MAX_BYTES, Refusal, check_memory, check_sides, check_size
+from kernelgan_fast.images.decoding import decode, is_deep, open_photo, tiff_tags
 from kernelgan_fast.images.metadata import ORIENTATION, Metadata, metadata_of
-from kernelgan_fast.images.opening import open_photo
 from kernelgan_fast.images.photo import ALPHA_IGNORED, GREY_REPEATED, Photo, Pixels
 from kernelgan_fast.images.picture import Picture
 
@@ -24,6 +26,19 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _LONGEST_REASON = 200
+
+
+_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a, 1),
+}
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 def read_image(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Photo:
@@ -177,12 +192,56 @@ def _decoder(stream: BinaryIO, name: str, max_bytes: int) -> type[ImageFile]:
     return decoder
 
 
-_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
-    8: lambda a: np.rot90(a, 1),
-}
+def find_images(inputs: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """List the photos that files, folders and glob patterns stand for.
+
+    A folder stands for the images directly in it (hidden files left out); a file that is named
+    outright is taken whatever its extension; in patterns `**` crosses folders.
+
+    Returns:
+        The paths, sorted, each file once.
+
+    Raises:
+        ImageError: nothing was given, or one of the inputs stands for no image at all, is a pipe
+            or a device, or is a folder that cannot be listed.
+    """
+    if not inputs:
+        raise ImageError("no photo was given; name files, folders or patterns such as 'in/*.png'")
+    found: dict[Path, Path] = {}
+    for item in inputs:
+        name = os.fspath(item)
+        matches = _matches(name)
+        if not matches:
+            kind = special(name)
+            if kind not in (None, "a folder"):
+                raise ImageError(f"{name}: {kind}, not an image; save the photo to a file first")
+            raise ImageError(
+                f"{name}: no image found there "
+                f"(looked for {' '.join(e[1:] for e in EXTENSIONS)}); {advice_for_missing(name)}"
+            )
+        for match in matches:
+            file = match.resolve()
+            found[file] = min(match, found.get(file, match))
+    return sorted(found.values())
+
+
+def _matches(text: str) -> list[Path]:
+    # os.path, as the methods of Path raise where a name is too long or a folder not accessible.
+    if os.path.isfile(text):
+        return [Path(text)]
+    names = _listed(text) if os.path.isdir(text) else map(Path, glob.glob(text, recursive=True))
+    return [
+        name
+        for name in names
+        if name.suffix.lower() in EXTENSIONS
+        and os.path.isfile(name)
+        and not name.name.startswith(".")
+    ]
+
+
+def _listed(folder: str) -> list[Path]:
+    try:
+        return list(Path(folder).iterdir())
+    except OSError as error:
+        reason = error.strerror or error
+        raise ImageError(f"{folder}: the folder cannot be listed: {reason}; check it") from error

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from kernelgan_fast.errors import ConfigError
 from kernelgan_fast.estimation.options import Tiles, estimate_options, versions
-from kernelgan_fast.estimation.progress import Clock, Progress
-from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
+from kernelgan_fast.estimation.result import Clock, PhotoResult, Progress, ProgressEvent
 from kernelgan_fast.files import running_mark
 from kernelgan_fast.gan.config import TrainConfig
 from kernelgan_fast.jobs.inputs import notices

@@ -34,8 +34,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from kernelgan_fast.errors import InputError, OutputError, TrainingDiverged
 from kernelgan_fast.estimation.options import versions
-from kernelgan_fast.estimation.progress import Progress
-from kernelgan_fast.estimation.result import PhotoResult, ProgressEvent
+from kernelgan_fast.estimation.result import PhotoResult, Progress, ProgressEvent
 from kernelgan_fast.files import check_target, read_json
 from kernelgan_fast.jobs import records, schema
 from kernelgan_fast.jobs.inputs import failed, failed_by_memory, find_photos, notices

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kernelgan_fast.errors import ImageError, InputError, OutputError
-from kernelgan_fast.images.finding import EXTENSIONS
+from kernelgan_fast.images.reading import EXTENSIONS
 from kernelgan_fast.jobs.outputs import record_of_picture
 from kernelgan_fast.runtime.extras import required
 from kernelgan_fast.urls import Url

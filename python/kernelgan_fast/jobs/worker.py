@@ -20,11 +20,11 @@ import numpy as np
 from kernelgan_fast.errors import ImageError, InputError, OutputError, WorkerLost
 from kernelgan_fast.estimation.devices import check_devices
 from kernelgan_fast.estimation.options import versions
-from kernelgan_fast.estimation.progress import Clock
+from kernelgan_fast.estimation.result import Clock
 from kernelgan_fast.jobs import records
+from kernelgan_fast.jobs.estimate import PhotoWork, Task
 from kernelgan_fast.jobs.inputs import failed
 from kernelgan_fast.jobs.outputs import OutputFolder, own_names
-from kernelgan_fast.jobs.photo_work import PhotoWork, Task
 from kernelgan_fast.jobs.shares import Photo
 from kernelgan_fast.jobs.storage import StorageFolder, fetch
 from kernelgan_fast.urls import Url

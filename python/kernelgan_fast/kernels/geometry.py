@@ -23,6 +23,8 @@ All coordinates are array indices in HR pixels, in the order (row, col).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,6 +43,9 @@ _DUST = 1e-12
 
 # Near its minimum the convex function below changes by less than it can be computed.
 _ROUNDING = 1e-12
+
+
+Array = NDArray[np.float64]
 
 
 def target_centre(size: int, scale: int) -> float:
@@ -190,3 +195,37 @@ def _square(kernel: Any) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise InputError("a kernel must be finite, got NaN or infinity; estimate it again")
     return array
+
+
+def bicubic(distance: Array) -> Array:
+    """Keys' cubic with a = -1/2, 0 from 2 on.
+
+    Source: Keys, "Cubic convolution interpolation for digital image processing", IEEE Transactions
+        on Acoustics, Speech, and Signal Processing 29, 1981.
+    """
+    x = np.abs(distance)
+    inner = (1.5 * x - 2.5) * x * x + 1
+    outer = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    value: Array = np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
+    return value
+
+
+def bilinear(distance: Array) -> Array:
+    """A triangle, 0 from 1 on."""
+    value: Array = np.maximum(1 - np.abs(distance), 0.0)
+    return value
+
+
+def lanczos(distance: Array) -> Array:
+    """A sinc windowed by a sinc three times as wide, 0 from 3 on."""
+    return np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
+
+
+def box(distance: Array) -> Array:
+    """The mean over a pixel, 0 from 1/2 on."""
+    return np.where(np.abs(distance) < 0.5, 1.0, 0.0)
+
+
+RESAMPLERS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
+    {"bicubic": bicubic, "bilinear": bilinear, "lanczos": lanczos, "box": box}
+)

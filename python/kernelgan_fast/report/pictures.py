@@ -274,8 +274,7 @@ def _draft(path: Path, side: int) -> tuple[Image, tuple[int, int], bytes | None]
     """A JPEG reduced as it is decoded; None where `read_picture` knows better, or why not."""
     from PIL import ImageOps
 
-    from kernelgan_fast.images.decoders import Jpeg
-    from kernelgan_fast.images.limits import MAX_BYTES, check_size
+    from kernelgan_fast.images.decoders import MAX_BYTES, Jpeg, check_size
 
     try:
         with path.open("rb") as stream:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel, flip
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS
 from kernelgan_fast.sr.srmd_weights import KERNEL_SIDE, load_weights
 from kernelgan_fast.sr.strips import in_strips
 from kernelgan_fast.sr.upscaler import Options

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernelgan_fast.degradation import shapes as instrument
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import ImageError, InputError
 from kernelgan_fast.estimation.spectral import SpectralEstimate, estimate_spectral
 from kernelgan_fast.evaluation import metrics
@@ -22,7 +22,7 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 def gaussian(major: float, minor: float, angle: float, scale: int = 2) -> NDArray[np.float64]:
-    return instrument.gaussian(instrument.covariance_matrix(major, minor, angle), 25, scale)
+    return shapes.gaussian(shapes.covariance_matrix(major, minor, angle), 25, scale)
 
 
 def error(estimate: SpectralEstimate, true: NDArray[np.float64]) -> float:
@@ -53,7 +53,7 @@ def test_gaussians_come_back(
 
 @pytest.mark.parametrize("name", ["bicubic", "lanczos", "box", "disk"])
 def test_other_shapes_come_back(make_photo: MakePhoto, name: str) -> None:
-    true = instrument.disk(3.0, 25, 2) if name == "disk" else instrument.resampler(name, 25, 2)
+    true = shapes.disk(3.0, 25, 2) if name == "disk" else shapes.resampler(name, 25, 2)
     estimate = estimate_spectral(make_photo(true, side=256, exponent=2.8))
     assert estimate.shape == name
     assert error(estimate, true) < 0.15
@@ -62,8 +62,8 @@ def test_other_shapes_come_back(make_photo: MakePhoto, name: str) -> None:
 
 
 def test_motion_is_noticed_and_better_than_a_constant(make_photo: MakePhoto) -> None:
-    path = instrument.camera_path(np.random.default_rng(3), 4.5)
-    true = instrument.path_kernel(path, 25, 2)
+    path = shapes.camera_path(np.random.default_rng(3), 4.5)
+    true = shapes.path_kernel(path, 25, 2)
     estimate = estimate_spectral(make_photo(true))
     constant = metrics.compare(metrics.constant_gaussian(2), BlurKernel(true)).relative_l2
     assert estimate.shape == "motion"

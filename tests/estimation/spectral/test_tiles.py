@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kernelgan_fast.degradation import shapes as instrument
+from kernelgan_fast.degradation import shapes
 from kernelgan_fast.errors import ImageError, InputError
 from kernelgan_fast.estimation.spectral import estimate_spectral, estimate_tiles, grid_for
 
@@ -19,7 +19,7 @@ MakePhoto = Callable[..., NDArray[np.uint8]]
 def halves(make_photo: MakePhoto) -> NDArray[np.uint8]:
     """Sharp on the left, blurred on the right."""
     sharp, blurred = (
-        make_photo(instrument.gaussian(np.eye(2) * s**2, 25, 2), side=512) for s in (1.1, 1.8)
+        make_photo(shapes.gaussian(np.eye(2) * s**2, 25, 2), side=512) for s in (1.1, 1.8)
     )
     photo = sharp.copy()
     photo[:, 256:] = blurred[:, 256:]

@@ -19,7 +19,7 @@ from kernelgan_fast.analysis import PhotoAnalysis
 from kernelgan_fast.estimation.spectral.estimate import SpectralEstimate
 from kernelgan_fast.estimation.spectral.shapes import SHAPES, draw
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS
 
 Array = NDArray[np.float64]
 

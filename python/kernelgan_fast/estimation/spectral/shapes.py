@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernelgan_fast.kernels.geometry import target_centre
-from kernelgan_fast.kernels.shapes import RESAMPLERS
+from kernelgan_fast.kernels.geometry import RESAMPLERS, target_centre
 
 Array = NDArray[np.float64]
 
