@@ -11,22 +11,11 @@ import torch
 from kernelgan_fast.degradation.blur_models import draw
 from kernelgan_fast.kernels import BlurKernel, target_centre
 from kernelgan_fast.sr import weights
-from kernelgan_fast.sr.unfold_net import Shape, UnfoldNet
 from kernelgan_fast.sr.unfolding_network import Architecture, UnfoldingNetwork
 
 
 def write_weights(path: Path) -> Path:
     """Write a tiny network that was not trained, but all of whose parts do something."""
-    torch.manual_seed(0)
-    network = UnfoldNet(Shape(stages=2, widths=(4, 6), blocks=1))
-    torch.nn.init.normal_(network.prior.last.weight, std=0.01)
-    torch.nn.init.normal_(network.control[-1].weight, std=0.3)
-    weights.save(network, path, {})
-    return path
-
-
-def write_unfolding_weights(path: Path) -> Path:
-    """Write a tiny unfolding network that was not trained, but all of whose parts do something."""
     torch.manual_seed(0)
     network = UnfoldingNetwork(Architecture(stages=2, width=8, coarse_width=6))
     for convolution in network.write.values():
@@ -61,10 +50,13 @@ def narrow_blur(scale: int) -> BlurKernel:
     return BlurKernel(gaussian / gaussian.sum(), scale)
 
 
-def inputs(kernel: BlurKernel, noise: float, error: float) -> dict[str, np.ndarray]:
-    """What a model is told that takes kernels."""
+def inputs(
+    kernel: BlurKernel, noise: float, error: float, compression: float = 0.0
+) -> dict[str, np.ndarray]:
+    """Inputs besides the photo of a model that takes kernels."""
     return {
         "kernel": kernel.array.astype(np.float32),
         "noise": np.array([noise], np.float32),
         "kernel_error": np.array([error], np.float32),
+        "compression": np.array([compression], np.float32),
     }

@@ -1,5 +1,6 @@
 // Enlarges (or shrinks) a PNG by a model:
-//   cpp_host MODEL IN.png OUT.png [--kernel FILE] [--noise N] [--kernel-error E] [--device cuda:0] …
+//   cpp_host MODEL IN.png OUT.png [--kernel FILE] [--noise N] [--kernel-error E]
+//     [--compression C] [--device cuda:0] …
 // A kernel is a text file of size × size numbers, for models that take one; such models also take the
 // noise of the photo in grey levels of 255, and how far the kernel is from the truth (0: it is known).
 #include <cmath>
@@ -43,6 +44,7 @@ int show_progress(void*, int32_t done, int32_t total) {
 
 constexpr const char* usage =
     "usage: cpp_host MODEL IN.png OUT.png [--kernel FILE] [--noise N] [--kernel-error E]\n"
+    "                [--compression C]\n"
     "                [--device cpu|cuda:0] [--tile N] [--threads N] [--set NAME VALUE]\n";
 
 struct Settings {
@@ -67,6 +69,8 @@ Settings parsed(const std::vector<std::string>& words) {
       settings.numbers.emplace_back("noise", number());
     } else if (option == "--kernel-error") {
       settings.numbers.emplace_back("kernel_error", number());
+    } else if (option == "--compression") {
+      settings.numbers.emplace_back("compression", number());
     } else if (option == "--set") {
       const std::string name = next();
       settings.numbers.emplace_back(name, number());

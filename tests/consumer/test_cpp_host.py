@@ -92,7 +92,7 @@ def by_python(model: Path, pixels: NDArray[Any], **told: float) -> NDArray[Any]:
 @pytest.mark.parametrize("name", ["baked", "takes", "down"])
 def test_it_makes_what_python_makes(host: Path, models: Path, tmp_path: Path, name: str) -> None:
     model, out = models / f"{name}.onnx", tmp_path / "out.png"
-    told = ["--noise", 4, "--kernel-error", 0.1]
+    told = ["--noise", 4, "--kernel-error", 0.1, "--compression", 0.25]
     words = {
         "baked": [],
         "takes": ["--kernel", models / "kernel.txt", *told],
@@ -101,7 +101,7 @@ def test_it_makes_what_python_makes(host: Path, models: Path, tmp_path: Path, na
     done = run(host, model, PHOTO, out, "--threads", 1, *words)
     assert done.returncode == 0, done.stderr
     low = np.asarray(Image.open(PHOTO).convert("RGB"))
-    expected = by_python(model, low, noise=4, kernel_error=0.1)
+    expected = by_python(model, low, noise=4, kernel_error=0.1, compression=0.25)
     assert np.array_equal(np.asarray(Image.open(out)), expected)
 
 

@@ -25,7 +25,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 HEIGHTS = (27, 33, 37, 31, 45, 29, 51, 35, 41, 43)
 WIDTHS = (41, 35, 29, 53, 27, 29, 33, 47, 39, 25)
 TOLERANCE = {"float32": 1e-5, "float16": 2e-3}
-NOISE, ERROR = 2.0, 0.15
+NOISE, ERROR, LEVEL = 2.0, 0.15, 0.25
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -57,7 +57,9 @@ def largest_difference(
             told[name] = taps
             engine.set_kernel(taps)
         elif name != "image":
-            told[name] = np.array([{"noise": NOISE, "kernel_error": ERROR}[name]], np.float32)
+            told[name] = np.array(
+                [{"noise": NOISE, "kernel_error": ERROR, "compression": LEVEL}[name]], np.float32
+            )
             engine.set_number(name, float(told[name][0]))
     differences = []
     for image, wanted in zip(images, truth, strict=True):
@@ -73,7 +75,9 @@ def by_torch(
     kernel: BlurKernel, weights: Path | None, images: list[NDArray[np.float32]]
 ) -> list[NDArray[np.float32]]:
     """What the network makes in torch."""
-    network = Unfold(kernel, Options(noise=NOISE, kernel_error=ERROR, weights=weights))
+    network = Unfold(
+        kernel, Options(noise=NOISE, kernel_error=ERROR, compression=LEVEL, weights=weights)
+    )
     with torch.no_grad():
         return [network(torch.from_numpy(image)[None])[0].numpy() for image in images]
 
@@ -93,7 +97,7 @@ def test_networks_agree(tmp_path: Path, weights: Path, scale: int, precision: st
     kernel, images, path = blur(scale), photos(), tmp_path / "model.onnx"
     truth = by_torch(kernel, weights, images)
     common = {"weights_file": weights, "precision": precision}
-    export_sr(path, kernel=kernel, noise=NOISE, kernel_error=ERROR, **common)
+    export_sr(path, kernel=kernel, noise=NOISE, kernel_error=ERROR, compression=LEVEL, **common)
     assert largest_difference(path, kernel, truth, images) <= TOLERANCE[precision]
     export_sr(path, size=kernel.size, scale=scale, **common)
     assert largest_difference(path, kernel, truth, images) <= TOLERANCE[precision]

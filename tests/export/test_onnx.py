@@ -104,6 +104,7 @@ def test_one_file_that_says_what_it_is(tmp_path: Path, weights: Path) -> None:
         "kernelgan_fast.kernel_size": str(kernel.size),
         "kernelgan_fast.noise": "0.0",
         "kernelgan_fast.kernel_error": "0.0",
+        "kernelgan_fast.compression": "0.0",
         "kernelgan_fast.context": "48",
         "kernelgan_fast.multiple": "2",
         "kernelgan_fast.least_side": "9",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import blur, write_unfolding_weights, write_weights
+from models import blur, write_weights
 from quick import pixels
 
 from kernelgan_fast import upscale
@@ -54,7 +54,7 @@ def test_it_does_what_the_method_does(models: Path, tile: int) -> None:
 
 
 def test_a_model_that_takes_the_compression(tmp_path: Path) -> None:
-    weights = write_unfolding_weights(tmp_path / "tiny.safetensors")
+    weights = write_weights(tmp_path / "tiny.safetensors")
     export_sr(tmp_path / "m.onnx", size=13, weights_file=weights)
     low = as_tensor(pixels(30, 33))
     engine = Engine(tmp_path / "m.onnx")

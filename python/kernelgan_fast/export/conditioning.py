@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from kernelgan_fast.export.blocks import correlation, placed
 from kernelgan_fast.export.graph import Graph
 from kernelgan_fast.export.parts import gathered
-from kernelgan_fast.export.trust import inverse, power
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.sr.forward_model import TAPS, ForwardModel
+from kernelgan_fast.sr.forward_model import GRID, TAPS, ForwardModel
 from kernelgan_fast.sr.unfolding_network import (
     MAX_TAU,
     MIN_TAU,
@@ -82,12 +82,12 @@ def computed_conditioning(
     span = graph.constant([[math.log(MAX_TAU / MIN_TAU)]])
     tau = graph.op("Exp", graph.op("Mul", span, exponent))
     tau = graph.op("Mul", graph.constant([[MIN_TAU]]), tau)
-    spectrum = power(graph, kernel, size, scale)
+    spectrum = _power(graph, kernel, size, scale)
     index = correlation(TAPS, 1, block).index
     result = Conditioning([], [])
     for stage in range(stages):
         one = graph.slice(tau, 1, stage, stage + 1)
-        taps = inverse(graph, graph.op("Add", spectrum, one))
+        taps = _inverse(graph, graph.op("Add", spectrum, one))
         result.filters.append(gathered(graph, taps, index))
         first = stages + stage * width
         bias = graph.slice(answer, 1, first, first + width)
@@ -118,3 +118,41 @@ def _conditions(graph: Graph, network: UnfoldingNetwork, scale: int) -> str:
         else:
             answer = graph.op("Relu", answer)
     return answer
+
+
+def _power(graph: Graph, kernel: str, size: int, scale: int) -> str:
+    """See `ForwardModel.power`; a Fourier transform of so few taps is a matrix product."""
+    full = GRID * scale
+    cosine, sine = _waves(np.arange(full), np.arange(size), full)
+
+    def both(left: NDArray[np.float64], right: NDArray[np.float64]) -> str:
+        rows = graph.op("MatMul", graph.constant(left), kernel)
+        return graph.op("MatMul", rows, graph.constant(right.T))
+
+    real = graph.op("Sub", both(cosine, cosine), both(sine, sine))
+    imaginary = graph.op("Add", both(cosine, sine), both(sine, cosine))
+    squares = (graph.op("Mul", part, part) for part in (real, imaginary))
+    square = graph.op("Add", *squares)
+    aliases = graph.op("Reshape", square, graph.numbers(scale, GRID, scale, GRID))
+    return graph.op("ReduceMean", aliases, graph.numbers(0, 2), keepdims=0)
+
+
+def _inverse(graph: Graph, spectrum: str) -> str:
+    """See `ForwardModel.inverse_filter`: (TAPS, TAPS)."""
+    places = np.arange(TAPS) - TAPS // 2
+    cosine, sine = (part / GRID for part in _waves(places, np.arange(GRID), GRID))
+    inverse = graph.op("Reciprocal", spectrum)
+
+    def both(part: NDArray[np.float64]) -> str:
+        rows = graph.op("MatMul", graph.constant(part), inverse)
+        return graph.op("MatMul", rows, graph.constant(part.T))
+
+    return graph.op("Sub", both(cosine), both(sine))
+
+
+def _waves(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], period: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # The product is taken modulo the period while it is whole, so that no digits are lost.
+    angle = np.outer(rows, columns) % period * (2 * math.pi / period)
+    return np.cos(angle), np.sin(angle)

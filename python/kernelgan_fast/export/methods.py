@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.srmd import srmd_model
 from kernelgan_fast.export.unfold import unfold_model
-from kernelgan_fast.export.unfolding import unfolding_model
 from kernelgan_fast.export.zssr import zssr_model
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.srmd import Srmd
 from kernelgan_fast.sr.tiling import as_tensor
 from kernelgan_fast.sr.unfold import Unfold
-from kernelgan_fast.sr.unfolding_network import UnfoldingNetwork
 from kernelgan_fast.sr.upscaler import Options, Upscaler
 from kernelgan_fast.sr.zssr import ITERATIONS, ZeroShot
 
@@ -69,28 +67,14 @@ def _unfold(wanted: Wanted) -> Ready:
             "kernel": kernel.array.astype(np.float32),
             "noise": np.array([options.noise], np.float32),
             "kernel_error": np.array([options.kernel_error], np.float32),
+            "compression": np.array([options.compression], np.float32),
         }
-    if isinstance(network, UnfoldingNetwork):
-        if not wanted.baked:
-            told["compression"] = np.array([options.compression], np.float32)
-        content = unfolding_model(
-            network,
-            kernel if wanted.baked else None,
-            kernel.size,
-            kernel.scale,
-            options=options,
-            precision=wanted.precision,
-            about=_digest(options.weights or weights.shipped()),
-            ours=options.weights is None,
-        )
-        return Ready(content, Unfold(kernel, options), told)
     content = unfold_model(
         network,
         kernel if wanted.baked else None,
         kernel.size,
         kernel.scale,
-        noise=options.noise,
-        kernel_error=options.kernel_error,
+        options=options,
         precision=wanted.precision,
         about=_digest(options.weights or weights.shipped()),
         ours=options.weights is None,

@@ -89,6 +89,7 @@ def export_sr(
     scale: int = 2,
     noise: float | None = None,
     kernel_error: float = 0.0,
+    compression: float = 0.0,
     weights_file: str | os.PathLike[str] | None = None,
     photo: NDArray[Any] | None = None,
     iterations: int | None = None,
@@ -105,7 +106,7 @@ def export_sr(
         size: of a kernel that is an input, odd; one of both must be given. The noise and the
             kernel's error are inputs then too. Only "unfold" can have them as inputs.
         scale: of a kernel that is an input.
-        noise, kernel_error: to bake in with the kernel; as in `Options`.
+        noise, kernel_error, compression: To build in with the kernel; as in `Options`.
         weights_file: for "unfold", the package's own if None, or "srmd".
         photo: for "zssr", which is trained on it: (H, W, 3) uint8, or float32 in [0, 1].
         iterations, seed: of the training; as in `Options`.
@@ -122,7 +123,7 @@ def export_sr(
         raise InputError(f"methods that can be exported are {', '.join(METHODS)}, got {method!r}")
     if noise is not None and not 0 <= noise <= 255:
         raise InputError(f"noise must be 0 to 255 grey levels, got {noise:g}")
-    if kernel is None and (noise is not None or kernel_error):
+    if kernel is None and (noise is not None or kernel_error or compression):
         raise InputError("noise is an input of a model that takes kernels; leave it out")
     if method not in LEARNING and (photo is not None or iterations is not None):
         raise InputError(
@@ -139,6 +140,7 @@ def export_sr(
     options = Options(
         noise=noise,
         kernel_error=kernel_error,
+        compression=compression,
         iterations=iterations,
         seed=seed,
         weights=None if weights_file is None else Path(weights_file),

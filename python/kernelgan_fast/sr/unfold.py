@@ -6,14 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr import weights
 from kernelgan_fast.sr.border import extend
 from kernelgan_fast.sr.forward_model import ForwardModel, convolve
 from kernelgan_fast.sr.precision import precision_of
-from kernelgan_fast.sr.unfold_net import UnfoldNet
-from kernelgan_fast.sr.unfolding_network import FOLD, Conditions, DataStep, UnfoldingNetwork
+from kernelgan_fast.sr.unfolding_network import FOLD, Conditions, DataStep
 from kernelgan_fast.sr.upscaler import ROUNDING, Options
 
 # LR px mirrored at the border of the photo: the data steps assume an endless plane.
@@ -32,13 +30,13 @@ class Unfold:
             `precision`.
 
     Raises:
-        InputError: The weights cannot be used, or not at the scale of the kernel.
+        InputError: The weights cannot be used.
     """
 
     def __init__(self, kernel: BlurKernel, options: Options) -> None:
         self.scale = kernel.scale
         self._network, _ = weights.load(options.weights)
-        self.multiple = _multiple(self._network, self.scale)
+        self.multiple = self._network.multiple * FOLD[self.scale] // self.scale  # LR px
         self.context = CONTEXT
         self._options = options
         self._model = ForwardModel.of(kernel)
@@ -51,12 +49,6 @@ class Unfold:
         self._device, self._model = device, self._model.to(device)
         self._precision = precision_of(options.precision, device)
         with torch.inference_mode():
-            if isinstance(network, UnfoldNet):
-                total = max(options.total_noise or 0.0, ROUNDING) / 255
-                self._filters, self._biases = network.filters(
-                    self._model, total, options.kernel_error
-                )
-                return
             noise = max(options.noise or 0.0, ROUNDING) / 255
             facts = (noise, options.kernel_error, options.compression)
             given = Conditions(*(torch.tensor([fact], device=device) for fact in facts))
@@ -72,14 +64,9 @@ class Unfold:
         below, right = (-(side + 2 * MARGIN) % self.multiple for side in (height, width))
         wide = extend(low, MARGIN, MARGIN + below, MARGIN, MARGIN + right)
         with torch.inference_mode():
-            if isinstance(self._network, UnfoldNet):
-                stages = self._network(
-                    wide, self._model, self._filters, self._biases, self._precision
-                )
-            else:
-                stages = self._network(
-                    wide, self.scale, self._data_step(wide), self._biases, self._precision
-                )
+            stages = self._network(
+                wide, self.scale, self._data_step(wide), self._biases, self._precision
+            )
         first = MARGIN * self.scale
         rows, columns = (slice(first, first + side * self.scale) for side in (height, width))
         result: Tensor = stages[-1][..., rows, columns].clone()
@@ -103,13 +90,3 @@ class Unfold:
             return functional.pixel_unshuffle(folded, fold // self.scale)
 
         return correction
-
-
-def _multiple(network: UnfoldNet | UnfoldingNetwork, scale: int) -> int:
-    """LR px whose multiples the sides of a tile must be."""
-    if isinstance(network, UnfoldingNetwork):
-        return network.multiple * FOLD[scale] // scale
-    if scale not in (2, 4):
-        raise InputError(f"these weights are for scales 2 and 4, got {scale}; use newer weights")
-    multiple: int = network.prior.multiple
-    return max(multiple // scale, 1)

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 # By scale, measured in docs/in_the_wild.md: the narrowest kernel that is chosen, relative to the
 # estimate's width, and the standard errors of the width by which every kernel is narrower.
-_NARROWEST = {2: 0.52, 4: 0.75}
+_NARROWEST = {2: 0.8, 4: 0.75}
 _CAUTION = {2: 0.0, 4: 1.0}
 
 # Standard error of the logarithm of the width: below the first value the width is certain, above
@@ -45,7 +45,6 @@ _WIDE, _TOO_WIDE = 1.2, 1.45
 
 # Exponents of the image's power law beyond which part of it is blur.
 _STEEP, _TOO_STEEP, _STEEP_SHARE = 3.15, 3.45, 0.3
-_STEEP_JPEG, _TOO_STEEP_JPEG = 3.1, 3.5
 
 # JPEG leaves little noise in the highest frequencies; what the fit finds there by the noise before
 # compression is texture, which makes the kernel look wide at scale 4.
@@ -58,7 +57,7 @@ _COMPRESSION_ERROR = 2.0
 _POOR_FIT, _NO_FIT = 0.55, 0.8
 
 # Grey levels that a photo's hidden processing counts as, and the kernel error that it adds.
-_PROCESSING_NOISE, _PROCESSED_BELOW, _NOT_PROCESSED = 4.0, 0.4, 0.7
+_PROCESSING_NOISE, _PROCESSED_BELOW, _NOT_PROCESSED = 5.0, 0.4, 0.7
 _ADDED_ERROR = 0.3
 
 # A photo that was enlarged before counts as processed by this part.
@@ -107,7 +106,7 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
         The estimate itself where it is certain; a narrower kernel, or the bicubic one, where not.
     """
     scale, size = estimate.kernel.scale, estimate.kernel.size
-    error = expected_error(estimate, analysis)
+    error = estimate.quality.expected_error
     poor = _ramp(estimate.quality.residual, _POOR_FIT, _NO_FIT)
     if analysis.drawn or poor >= 1:
         return SelectedKernel(_bicubic(scale, size), _ADDED_ERROR, replaced=True)
@@ -169,11 +168,10 @@ def _doubt(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> tuple[float, 
     if analysis.enlarged is not None:
         return 1.0, _ENLARGED_SHARE
     if analysis.compression is not None:
-        steep = _ramp(estimate.exponent, _STEEP_JPEG, _TOO_STEEP_JPEG)
         texture = 0.0
         if estimate.kernel.scale == 4:
             texture = _ramp(estimate.noise / expected, _TEXTURE, _MUCH_TEXTURE)
-        return max(wide, steep, texture), 0.0
+        return max(wide, texture), 0.0
     noisy = _ramp(noise, _QUIET, _NOISY)
     limits = (1 - noisy) * np.array(_EXCESS_QUIET) + noisy * np.array(_EXCESS_NOISY)
     excess = _ramp(estimate.noise / expected, float(limits[0]), float(limits[1]))

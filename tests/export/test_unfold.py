@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import blur, write_unfolding_weights
+from models import blur, write_weights
 from numpy.typing import NDArray
 
 from kernelgan_fast.degradation import shapes
 from kernelgan_fast.export import onnx as export
 from kernelgan_fast.export import parity
-from kernelgan_fast.export.unfolding import unfolding_model
+from kernelgan_fast.export.unfold import unfold_model
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.runtime.session import Session
 from kernelgan_fast.sr import weights
@@ -29,14 +29,14 @@ NOISE, ERROR, COMPRESSION = 3.0, 0.2, 0.4
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return write_unfolding_weights(tmp_path / "tiny.safetensors")
+    return write_weights(tmp_path / "tiny.safetensors")
 
 
 def model(file: Path, kernel: BlurKernel, *, baked: bool, precision: str = "float32") -> bytes:
     network, _ = weights.load(file)
     assert isinstance(network, UnfoldingNetwork)
     options = Options(noise=NOISE, kernel_error=ERROR, compression=COMPRESSION)
-    return unfolding_model(
+    return unfold_model(
         network, kernel if baked else None, kernel.size, kernel.scale, options=options,
         precision=precision,
     )  # fmt: skip
