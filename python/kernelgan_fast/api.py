@@ -112,7 +112,7 @@ def estimate(
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]; or a list of these,
             which are processed in batches that fill the threads. Sides of at least 48 px; 84 px
             (64 with `real`) for "kernelgan" and "recurrence".
-        scale: 2 or 4, how many times smaller.
+        scale: 1 to 4, how many times smaller; 2 or 4 for methods other than "spectral".
         method: "spectral" (the default) estimates the kernel in closed form from the spectrum of
             the photo, the most accurate method. "kernelgan" trains a generator on the photo.
             "recurrence" searches for patches that recur in the photo (Michaeli and Irani), on the

@@ -85,7 +85,7 @@ def test_an_estimate_is_the_photo_s_own() -> None:
         ("heavy.npy", 2, r"must sum to 1, got 2"),
         ("x4.json", 2, "the kernel is for scale 4, not 2"),
         ("text.txt", 2, "a kernel is read from .npy, .mat or .json"),
-        ("bicubic", 3, "scale must be 2 or 4, got 3"),
+        ("bicubic", 5, "scale must be 1, 2, 3 or 4, got 5"),
     ],
 )
 def test_what_is_no_kernel(

@@ -85,7 +85,7 @@ def test_wrong_use_says_what_to_do(photo: NDArray[np.uint8], tmp_path: Path) -> 
         ({"suffix": "gif"}, "format must be one of png"),
         ({"device": "tpu"}, "device must be cpu, cuda or cuda:1"),
         ({"device": "meta"}, "device must be cpu, cuda or cuda:1"),
-        ({"scale": 3}, "scale must be 2 or 4"),
+        ({"scale": 5}, "scale must be 1, 2, 3 or 4"),
     ],
 )
 def test_options_out_of_range(option: dict[str, object], message: str) -> None:

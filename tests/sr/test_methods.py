@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from degraded import Degraded
+from degraded import DATA, Degraded
 from degraded import degraded as make_degraded
 from PIL import Image
 
 from kernelgan_fast.degradation.blur_models import draw
+from kernelgan_fast.degradation.degrade import degrade
+from kernelgan_fast.degradation.shapes import gaussian
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.images import read_image
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.sr import METHODS, check_method, prepare
 from kernelgan_fast.sr.upscaler import Options
@@ -26,6 +29,8 @@ GAINS = {
 
 
 def kernel_of(scale: int, blur_model: str = "anisotropic") -> BlurKernel:
+    if scale in (1, 3):  # which blur models do not have
+        return BlurKernel(gaussian(np.diag([0.8, 1.1]) * scale**2, 6 * scale + 1, scale), scale)
     return BlurKernel(draw(blur_model, scale, seed=5, name="kernel").array, scale)
 
 
@@ -41,6 +46,24 @@ def test_it_gains_on_bicubic(method: str, degraded: Degraded) -> None:
 
 
 @pytest.mark.parametrize("method", GAINS)
+@pytest.mark.parametrize("scale", [1, 3])
+def test_it_gains_at_the_other_scales_too(method: str, scale: int) -> None:
+    high = read_image(DATA / "roman-colosseum_160x112.png").pixels[:111, :159]
+    kernel = kernel_of(scale)
+    photos = (
+        torch.from_numpy(np.moveaxis(pixels, 2, 0).copy())[None].float() / 255
+        for pixels in (degrade(high, kernel.array, scale), high)
+    )
+    photo = Degraded(*photos, kernel)
+    results = (
+        prepare(each, kernel, Options(), torch.empty(1, 3, 0, 0))(photo.low)
+        for each in (method, "bicubic")
+    )
+    found, bicubic = map(photo.psnr, results)
+    assert found > bicubic + 0.7
+
+
+@pytest.mark.parametrize("method", GAINS)
 def test_a_flipped_kernel_is_worse(method: str, degraded: Degraded) -> None:
     kernel = degraded.kernel
     flipped = BlurKernel(kernel.array[::-1, ::-1], kernel.scale)
@@ -48,7 +71,7 @@ def test_a_flipped_kernel_is_worse(method: str, degraded: Degraded) -> None:
     assert degraded.psnr(run(method, flipped, degraded.low)) < right - 1
 
 
-@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("method", ["bicubic", *GAINS])
 def test_a_ramp_stays_where_it_is(method: str, scale: int) -> None:
     low = torch.linspace(0.2, 0.8, 48).expand(1, 3, 40, 48)
@@ -59,7 +82,7 @@ def test_a_ramp_stays_where_it_is(method: str, scale: int) -> None:
     assert (result[..., middle] - expected[middle]).abs().max() < 2e-3
 
 
-@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
 @pytest.mark.parametrize("method", ["bicubic", *GAINS])
 def test_one_colour_stays_one_colour(method: str, scale: int) -> None:
     low = torch.tensor([0.9, 0.5, 0.1]).view(1, 3, 1, 1).expand(1, 3, 21, 19)
@@ -107,5 +130,7 @@ def test_unknown_methods_and_scales_are_refused(tmp_path: Path) -> None:
     photo = torch.zeros(1, 3, 8, 8)
     with pytest.raises(InputError, match=f"one of {', '.join(METHODS)}"):
         prepare("magic", kernel_of(2), Options(), photo)
-    with pytest.raises(InputError, match="2 or 4 times, the kernel is for 3"):
-        prepare("tv", BlurKernel(kernel_of(2).array, 3), Options(), photo)
+    with pytest.raises(InputError, match="tv enlarges 1, 2, 3, 4 times, got a kernel for 5"):
+        prepare("tv", BlurKernel(kernel_of(2).array, 5), Options(), photo)
+    with pytest.raises(InputError, match="zssr enlarges 2, 4 times, got a kernel for 3"):
+        prepare("zssr", kernel_of(3), Options(), photo)

@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
     what = parser.add_argument_group("what to estimate")
-    what.add_argument("--scale", type=int, choices=(2, 4), default=2, help="default 2")
+    what.add_argument("--scale", type=int, choices=(1, 2, 3, 4), default=2, help="default 2")
     what.add_argument(
         "--method",
         choices=("spectral", "kernelgan", "recurrence"),

@@ -55,7 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_photos(parser)
     what = parser.add_argument_group("what to make")
-    what.add_argument("--scale", type=int, choices=(2, 4), help="default 2, or the model's")
+    what.add_argument(
+        "--scale",
+        type=int,
+        choices=(1, 2, 3, 4),
+        help="default 2, or the model's; 1 removes blur at the size of the photo",
+    )
     what.add_argument(
         "--kernel",
         default="estimate",

@@ -31,7 +31,7 @@ class EstimateOptions:
         method: One of `METHODS`.
         config: Of the training of "kernelgan", overrides included; None for other methods.
         iterations: Of the training, or rounds of the search at most; 0 for "spectral".
-        scale: 2 or 4.
+        scale: 1 to 4; 2 or 4 for methods other than "spectral".
         seeds: One per run of a photo.
         real: Whether trainings and searches use the edges (real photos; synthetic ones lose 10 px
             per side). Spectral estimates always use the whole photo.
@@ -91,8 +91,8 @@ def estimate_options(
         ConfigError: An argument is out of range, or the profile does not exist.
         DeviceUnavailable: The device cannot be used.
     """
-    if scale not in (2, 4):
-        raise ConfigError(f"scale must be 2 or 4, got {scale!r}")
+    if scale not in (1, 2, 3, 4):
+        raise ConfigError(f"scale must be 1, 2, 3 or 4, got {scale!r}")
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"seeds must be 1 to {MAX_SEEDS}, got {seeds}")
     if not 0 <= seed <= LARGEST_SEED - seeds:
@@ -105,6 +105,10 @@ def estimate_options(
         method = METHODS[0] if profile is None else "kernelgan"
     if method not in METHODS:
         raise ConfigError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if method != "spectral" and scale not in (2, 4):
+        raise ConfigError(
+            f"the method {method} estimates kernels of scale 2 and 4, got {scale}; use spectral"
+        )
     config = _training(method, profile, iterations)
     if method == "recurrence" and (device, devices) not in (("auto", None), ("cpu", None)):
         raise ConfigError(

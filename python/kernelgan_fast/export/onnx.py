@@ -20,13 +20,14 @@ from kernelgan_fast.files import atomic_write
 from kernelgan_fast.kernels import BlurKernel, target_centre
 from kernelgan_fast.ops import reference
 from kernelgan_fast.runtime.extras import required
-from kernelgan_fast.sr import LEARNING, SCALES
+from kernelgan_fast.sr import LEARNING
 from kernelgan_fast.sr.upscaler import Options
 
 PRECISIONS = ("float32", "float16")
 METHODS = tuple(MAKERS)
 
 _LARGEST_KERNEL = 63
+_SCALES = (2, 4)
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _checked(
         )
     if kernel is not None:
         scale, size = kernel.scale, kernel.size
-    if scale not in SCALES:
+    if scale not in _SCALES:
         raise InputError(f"the scale must be 2 or 4, got {scale}")
     assert size is not None
     if not 3 <= size <= _LARGEST_KERNEL or size % 2 == 0:

@@ -22,7 +22,7 @@ from kernelgan_fast.estimation.options import LARGEST_SEED, versions
 from kernelgan_fast.jobs import schema
 from kernelgan_fast.jobs.job import Output, Report, ScaledRun
 from kernelgan_fast.jobs.kernel_folder import kernel_pool as pool_of
-from kernelgan_fast.jobs.kernel_source import SCALES, kernel_source
+from kernelgan_fast.jobs.kernel_source import kernel_source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.jobs.resolved_kernel import KernelSource
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
+_SCALES = (2, 4)
 FORMATS = ("png", "jpg", "webp", "tif", "bmp")
 _WITH_LOSS = ("jpg", "webp")
 
@@ -240,9 +241,9 @@ def _kernels(
             f"either a kernel or a pool of kernels is wanted, got "
             f"{'neither' if kernel is None else 'both'}; give --kernel or --kernel-pool"
         )
+    if scale not in _SCALES:
+        raise InputError(f"scale must be 2 or 4, got {scale!r}")
     if kernel_pool is not None:
-        if scale not in SCALES:
-            raise InputError(f"scale must be 2 or 4, got {scale!r}")
         return pool_of(Path(kernel_pool), scale, seed)
     assert kernel is not None
     advice = "to draw a kernel at random for each photo, use --kernel-pool"

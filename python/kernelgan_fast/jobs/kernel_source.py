@@ -13,7 +13,6 @@ from kernelgan_fast.jobs.resolved_kernel import (
     ResolvedKernel,
     content,
     from_file,
-    normalised,
 )
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-SCALES = (2, 4)
+SCALES = (1, 2, 3, 4)
 ESTIMATE, BICUBIC = "estimate", "bicubic"
 
 _ESTIMATE_FIRST = "estimate it into that folder first, or give a kernel file"
@@ -36,7 +35,7 @@ def kernel_source(
         kernel: a kernel; a file of one (.mat, .npy, .json; FILE:INDEX where it holds several); a
             folder of such files, in which each photo has its own; "estimate", each photo's own by
             its spectrum; "bicubic", the antialiased resampler.
-        scale: 2 or 4.
+        scale: 1 to 4.
         advice: what to do about a photo without a kernel in a folder.
 
     Raises:
@@ -45,7 +44,7 @@ def kernel_source(
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
     if scale not in SCALES:
-        raise InputError(f"scale must be 2 or 4, got {scale!r}")
+        raise InputError(f"scale must be 1, 2, 3 or 4, got {scale!r}")
     if isinstance(kernel, BlurKernel):
         if kernel.scale != scale:
             raise InputError(
@@ -73,14 +72,14 @@ def fixed_kernel(kernel: str | os.PathLike[str], scale: int) -> ResolvedKernel:
 
     Args:
         kernel: a file, FILE:INDEX or "bicubic".
-        scale: 2 or 4.
+        scale: 1 to 4.
 
     Raises:
         InputError: a scale or kernel that cannot be used, or one that each photo has its own of.
     """
     name = os.fspath(kernel)
     if scale not in SCALES:
-        raise InputError(f"scale must be 2 or 4, got {scale!r}")
+        raise InputError(f"scale must be 1, 2, 3 or 4, got {scale!r}")
     if name == ESTIMATE or Path(name).is_dir():
         raise InputError(
             f"one kernel for all photos is wanted, got {name}; give a file (.mat .npy .json) or "
@@ -98,11 +97,11 @@ def _one(applied: ResolvedKernel) -> KernelSource:
 
 def bicubic(scale: int) -> ResolvedKernel:
     """Give the antialiased bicubic kernel."""
-    from kernelgan_fast.degradation import blur_models
+    from kernelgan_fast.degradation.shapes import resampler
+    from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-    return ResolvedKernel(
-        normalised(blur_models.draw(BICUBIC, scale, seed=0, name=""), scale), BICUBIC
-    )
+    size = 8 * scale + 1  # the kernel has 4·scale taps on either side of the centre at most
+    return ResolvedKernel(BlurKernel(resampler(BICUBIC, size, scale), scale), BICUBIC)
 
 
 def _estimated(scale: int) -> KernelSource:

@@ -150,8 +150,8 @@ def tile_names(name: str, scale: int, formats: Sequence[str]) -> list[str]:
 
 def own_names(name: str) -> list[str]:
     """Every file besides its record that a photo may have, whatever the settings."""
-    tiles = [file for scale in (2, 4) for file in tile_names(name, scale, FORMATS)]
-    return [*file_names(name, (2, 4), FORMATS), *tiles]
+    tiles = [file for scale in (1, 2, 3, 4) for file in tile_names(name, scale, FORMATS)]
+    return [*file_names(name, (1, 2, 3, 4), FORMATS), *tiles]
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:

@@ -190,8 +190,8 @@ def upscale(
     Args:
         source: a file path; an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) or a tensor
             (3, H, W) or (1, H, W), of uint8, uint16 or float in [0, 1]. Alpha is ignored.
-        scale: 2 or 4; if None the model's or the kernel's own where an engine or a `BlurKernel`
-            is given, else 2.
+        scale: 1 to 4; 1 removes blur at the size of the photo. If None, that of the engine or the
+            `BlurKernel` if one is given, else 2.
         kernel: a `BlurKernel`; a file or FILE:INDEX; a folder that `estimate` wrote, which holds
             the kernel of this photo by its SHA-256 or its name; "estimate", the photo's own by its
             spectrum; or "bicubic", antialiased, as most programs make photos small. It is found

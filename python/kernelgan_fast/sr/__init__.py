@@ -32,7 +32,10 @@ DEFAULT = "unfold"
 # Those that learn from the photo itself before they enlarge it.
 LEARNING = ("zssr",)
 
-SCALES = (2, 4)
+SCALES = (1, 2, 3, 4)  # 1 removes blur at the size of the photo
+
+# Methods that have not every scale.
+_OWN_SCALES = {"zssr": (2, 4)}
 
 
 def check_method(method: str) -> str:
@@ -53,7 +56,7 @@ def prepare(method: str, kernel: BlurKernel, options: Options, photo: Tensor) ->
 
     Args:
         method: one of `METHODS`.
-        kernel: of scale 2 or 4.
+        kernel: Of one of `SCALES`.
         options: see there.
         photo: the whole LR photo, (1, 3, H, W) float32 in [0, 1], which methods in `LEARNING`
             are trained on; the others ignore it.
@@ -65,7 +68,11 @@ def prepare(method: str, kernel: BlurKernel, options: Options, photo: Tensor) ->
         InputError: unknown method, a scale that it has not, or options that it cannot use.
     """
     file, name = _REGISTRY[check_method(method)]
-    if kernel.scale not in SCALES:
-        raise InputError(f"photos are enlarged 2 or 4 times, the kernel is for {kernel.scale}")
+    scales = _OWN_SCALES.get(method, SCALES)
+    if kernel.scale not in scales:
+        raise InputError(
+            f"{method} enlarges {', '.join(map(str, scales))} times, got a kernel for "
+            f"{kernel.scale}; choose another scale or method"
+        )
     make: Callable[..., Upscaler] = getattr(import_module(f"{__name__}.{file}"), name)
     return make(kernel, options, photo) if method in LEARNING else make(kernel, options)

@@ -14,7 +14,7 @@ from kernelgan_fast.sr.forward_model import ForwardModel
 from kernelgan_fast.sr.upscaler import ROUNDING, Options
 
 # By scale; more gain little (docs/upscaling.md).
-_ITERATIONS = {2: 16, 4: 24}
+_ITERATIONS = {1: 16, 2: 16, 3: 20, 4: 24}
 
 # Measured on six photos at noises of 0.3 to 10 levels, see docs/upscaling.md: by the noise in
 # grey levels, the weight of the variation and the step of the descent.
@@ -33,7 +33,8 @@ class TotalVariation:
 
     Args:
         kernel: of H.
-        options: `iterations` (16 at x2, 24 at x4); `noise` and `kernel_error` make it smoother.
+        options: `iterations` (16 at scales 1 and 2, 20 at 3, 24 at 4); `noise` and `kernel_error`
+            make it smoother.
 
     Source: Chambolle and Pock, "A First-Order Primal-Dual Algorithm", JMIV 2011, algorithm 1; its
         step on the LR photo is `ForwardModel.data_step`.

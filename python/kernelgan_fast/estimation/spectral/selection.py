@@ -25,8 +25,8 @@ Array = NDArray[np.float64]
 
 # By scale, measured in docs/in_the_wild.md: the narrowest kernel that is chosen, relative to the
 # estimate's width, and the standard errors of the width by which every kernel is narrower.
-_NARROWEST = {2: 0.8, 4: 0.75}
-_CAUTION = {2: 0.0, 4: 1.0}
+_NARROWEST = {1: 0.8, 2: 0.8, 3: 0.75, 4: 0.75}
+_CAUTION = {1: 0.0, 2: 0.0, 3: 0.5, 4: 1.0}
 
 # Standard error of the logarithm of the width: below the first value the width is certain, above
 # the second it is not.
