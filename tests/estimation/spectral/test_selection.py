@@ -97,9 +97,16 @@ def test_more_doubt_means_narrower() -> None:
     assert narrowed == sorted(narrowed, reverse=True) and narrowed[0] == 1
 
 
+def test_a_doubtful_axis_is_no_longer_than_that_of_a_downscaling_kernel() -> None:
+    estimate = certain()
+    long = replace(estimate, covariance=np.diag([4.4**2, 1.6**2]))
+    selected = select_kernel(long, clean()).kernel
+    assert np.allclose(np.sqrt(np.diag(selected.covariance)), [0.8 * 2.5, 0.8 * 1.6], rtol=0.05)
+
+
 def test_an_enlarged_photo_is_doubted() -> None:
     selected = select_kernel(certain(), replace(clean(), enlarged=2.0))
-    assert selected.narrowed < 0.6 and selected.noise > 0
+    assert selected.narrowed == pytest.approx(0.8) and selected.noise > 0
 
 
 def test_drawings_get_the_bicubic_kernel() -> None:

@@ -40,8 +40,9 @@ _QUIET, _NOISY = 0.5, 1.0
 # What white noise per channel leaves in the grey image, and the noise of rounding there.
 _GREY_SHARE, _GREY_ROUNDING = 0.669, 0.19
 
-# Widths beyond this many pixels of the photo are no downscaling kernel alone.
-_WIDE, _TOO_WIDE = 1.2, 1.45
+# Mean widths beyond this many pixels of the photo are no downscaling kernel alone, and neither is
+# an axis longer than the last value: where the kernel is doubted, it is cut to that.
+_WIDE, _TOO_WIDE, _LONGEST_AXIS = 1.2, 1.45, 1.25
 
 # Exponents of the image's power law beyond which part of it is blur.
 _STEEP, _TOO_STEEP, _STEEP_SHARE = 3.15, 3.45, 0.3
@@ -112,7 +113,9 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
         return SelectedKernel(_bicubic(scale, size), _ADDED_ERROR, replaced=True)
     doubt, processed = _doubt(estimate, analysis)
     narrowed = _narrowed(estimate, doubt)
-    narrow = draw(SHAPES[0], estimate.covariance * narrowed**2, scale, size)
+    values, axes = np.linalg.eigh(estimate.covariance)
+    values = np.minimum(values, (_LONGEST_AXIS * scale) ** 2) if doubt else values
+    narrow = draw(SHAPES[0], (axes * values) @ axes.T * narrowed**2, scale, size)
     # Fixed shapes have no width of their own: they give way to a Gaussian little by little.
     gaussian = estimate.shape == SHAPES[0].name and narrowed < 1
     fully = gaussian or _unlikely_motion(estimate, analysis)
