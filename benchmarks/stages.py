@@ -275,7 +275,8 @@ def _upscale_onnx(bench: Bench) -> Work:
 def _op(bench: Bench, op: str) -> Work:
     """Forward, and back where there is a gradient, at the published sizes.
 
-    Not beside its twin: eager PyTorch on small tensors varies by a quarter from process to process.
+    Not beside its reference implementation: eager PyTorch on small tensors varies by a quarter from
+    process to process.
     """
     import torch
 

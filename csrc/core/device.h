@@ -1,4 +1,4 @@
-// Which device a call runs on, and the step from an op's checks to its CUDA twin.
+// Which device a call runs on, and the step from an op's checks to its CUDA implementation.
 #pragma once
 
 #include <initializer_list>

@@ -54,7 +54,7 @@ def run(data: bytes) -> None:
     photo = np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
     # How much memory a graph takes shows only when it runs.
     with may_refuse(path.name, *_NOT_THE_FILE, for_memory=True):
-        has_kernel = Engine(path, threads=1).card.kernel is not None
+        has_kernel = Engine(path, threads=1).metadata.kernel is not None
         kernel = "estimate" if has_kernel else "bicubic"
         large = upscale(photo, kernel=kernel, engine=path, threads=1)
         scale = large.kernel.scale

@@ -1,4 +1,4 @@
-"""The twins: gradients against differences, values against numpy and scipy."""
+"""The reference implementations: gradients against differences, values against numpy and scipy."""
 
 from __future__ import annotations
 

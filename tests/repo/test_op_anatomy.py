@@ -55,7 +55,7 @@ def test_op_is_complete(op: str) -> None:
         f"csrc/ops/{op}/{op}_team.h": (folder / f"{op}_team.h").exists(),
         "a line in csrc/bindings": op in bound_names(),
         "an entry in _native.pyi": op in stubbed_names(),
-        "a twin in ops/reference.py": op in python_names("reference.py"),
+        "a reference implementation in ops/reference.py": op in python_names("reference.py"),
         "a function of ops/library": op in python_names("library/__init__.py"),
         "a row in tests/cases.py": bool(CASES.get(op)),
     }

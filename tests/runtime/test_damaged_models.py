@@ -15,8 +15,8 @@ from quick import pixels
 from kernelgan_fast import upscale
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_sr
-from kernelgan_fast.runtime.card import PREFIX
 from kernelgan_fast.runtime.engine import Engine
+from kernelgan_fast.runtime.model_metadata import PREFIX
 from kernelgan_fast.sr.conditioning import Conditioning
 from kernelgan_fast.sr.tiling import enlarge_photo
 

@@ -15,8 +15,8 @@ from kernelgan_fast.errors import InputError
 from kernelgan_fast.export.onnx import export_downscale, export_sr
 from kernelgan_fast.jobs.upscale import upscale_settings
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runtime.card import read_metadata
 from kernelgan_fast.runtime.engine import Engine, framed
+from kernelgan_fast.runtime.model_metadata import read_metadata
 from kernelgan_fast.sr.conditioning import Conditioning
 from kernelgan_fast.sr.tiling import as_tensor
 from kernelgan_fast.sr.unfold import Unfold

@@ -17,8 +17,8 @@ from kernelgan_fast.errors import ImageError, InputError, TrainingDiverged
 from kernelgan_fast.kernels import BlurKernel, kernel_x4
 from kernelgan_fast.sr import prepare
 from kernelgan_fast.sr.bicubic import enlarge
+from kernelgan_fast.sr.factor_x4 import x2_of_x4
 from kernelgan_fast.sr.forward_model import ForwardModel
-from kernelgan_fast.sr.halving import x2_of_x4
 from kernelgan_fast.sr.upscaler import Options
 from kernelgan_fast.sr.zssr import ZeroShot, make_pair, project_back
 

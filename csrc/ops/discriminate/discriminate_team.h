@@ -1,6 +1,6 @@
 // What the phases of discriminate share when a team runs them (see core/team.h).
 //
-// The files of the GPU's twin, discriminate_*:
+// The files of the GPU implementation, discriminate_*:
 //   launch               what a GPU runs a pass in: cluster, block or workspace; sizes of the launches
 //   room                 where a team keeps its numbers
 //   team_prepare, team_forward           the two launches of a forward call

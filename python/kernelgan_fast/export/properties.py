@@ -7,7 +7,7 @@ import json
 import kernelgan_fast
 from kernelgan_fast.kernels import BlurKernel
 from kernelgan_fast.kernels.blur_kernel import CONVENTION
-from kernelgan_fast.runtime.card import PREFIX
+from kernelgan_fast.runtime.model_metadata import PREFIX
 
 # The licence of a model whose weights this package did not make.
 OF_WEIGHTS = "that of the weights, which are their owner's"

@@ -64,14 +64,14 @@ def kernels_of_engine(
     Raises:
         InputError: the model and the options contradict each other.
     """
-    card = engine.card
-    if scale is not None and scale != card.scale:
+    metadata = engine.metadata
+    if scale is not None and scale != metadata.scale:
         raise InputError(
-            f"the model enlarges {card.scale} times, got scale {scale}; leave the scale out, or "
-            "export another model"
+            f"the model enlarges {metadata.scale} times, got scale {scale}; leave the scale out, "
+            "or export another model"
         )
-    if card.kernel is None:
-        return card.scale, kernel_source(kernel, card.scale)
+    if metadata.kernel is None:
+        return metadata.scale, kernel_source(kernel, metadata.scale)
     if kernel != ESTIMATE or noise is not None:
         raise InputError(
             "the model has its kernel and its noise built in; leave both out, or export a model "
@@ -79,10 +79,10 @@ def kernels_of_engine(
         )
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-    built_in = ResolvedKernel(BlurKernel(card.kernel, card.scale), "the model's kernel")
+    built_in = ResolvedKernel(BlurKernel(metadata.kernel, metadata.scale), "the model's kernel")
     source = KernelSource(
         built_in.label,
         lambda photo, name, analysis=None: built_in,
         lambda photo, name: engine.identity,
     )
-    return card.scale, source
+    return metadata.scale, source

@@ -132,8 +132,8 @@ def upscale_settings(
         only = {"method": method, "iterations": iterations, "weights": weights}
         model = open_engine(engine, only, precision, device, threads)
         scale, kernels = kernels_of_engine(model, kernel, scale, noise)
-        takes_noise = model.card.kernel is None
-        method, precision = model.card.method, model.card.precision
+        takes_noise = model.metadata.kernel is None
+        method, precision = model.metadata.method, model.metadata.precision
     else:
         from kernelgan_fast import sr
         from kernelgan_fast.sr.precision import chosen_precision

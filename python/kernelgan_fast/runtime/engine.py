@@ -14,7 +14,7 @@ from torch import Tensor
 
 from kernelgan_fast.errors import InputError
 from kernelgan_fast.kernels import BlurKernel
-from kernelgan_fast.runtime.card import ModelMetadata, read_metadata
+from kernelgan_fast.runtime.model_metadata import ModelMetadata, read_metadata
 from kernelgan_fast.runtime.session import Bound, Session
 from kernelgan_fast.sr.conditioning import Conditioning
 
@@ -28,7 +28,7 @@ class Engine:
 
     Attributes:
         path: the model.
-        card: what the model says of itself.
+        metadata: what the model says of itself.
         identity: the same for the same file.
 
     Raises:
@@ -41,8 +41,8 @@ class Engine:
     ) -> None:
         self.path = os.fspath(path)
         self._session = Session(path, device=device, threads=threads)
-        self.card = read_metadata(self._session.properties, self.path)
-        _check_inputs_and_outputs(self._session, self.card, self.path)
+        self.metadata = read_metadata(self._session.properties, self.path)
+        _check_inputs_and_outputs(self._session, self.metadata, self.path)
         self.identity = hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
     def upscaler(self, kernel: BlurKernel, conditioning: Conditioning) -> EngineUpscaler:
@@ -56,15 +56,15 @@ class Engine:
         Raises:
             InputError: the kernel is for another scale, or does not fit into the model's.
         """
-        if self.card.kernel is not None:
+        if self.metadata.kernel is not None:
             return EngineUpscaler(self, {})
-        if kernel.scale != self.card.scale:
+        if kernel.scale != self.metadata.scale:
             raise InputError(
-                f"the model is for scale {self.card.scale}, the kernel for {kernel.scale}; "
+                f"the model is for scale {self.metadata.scale}, the kernel for {kernel.scale}; "
                 "export a model of the kernel's scale"
             )
         told = {
-            "kernel": framed(kernel, self.card.kernel_size),
+            "kernel": framed(kernel, self.metadata.kernel_size),
             "noise": np.array([conditioning.total_noise or 0.0], np.float32),
             "kernel_error": np.array([conditioning.kernel_error], np.float32),
         }
@@ -87,9 +87,9 @@ class EngineUpscaler:
     """
 
     def __init__(self, engine: Engine, told: Mapping[str, NDArray[np.float32]]) -> None:
-        self.scale = engine.card.scale
-        self.context = engine.card.context
-        self.multiple = engine.card.multiple
+        self.scale = engine.metadata.scale
+        self.context = engine.metadata.context
+        self.multiple = engine.metadata.multiple
         self._bound = engine.bind(told)
 
     def __call__(self, low: Tensor) -> Tensor:
@@ -103,11 +103,11 @@ _Sides = tuple[tuple[int, ...], ...]
 _IMAGE: _Sides = ((1,), (3,), (), ())
 
 
-def _check_inputs_and_outputs(session: Session, card: ModelMetadata, name: str) -> None:
+def _check_inputs_and_outputs(session: Session, metadata: ModelMetadata, name: str) -> None:
     """Compare a model with what it says of itself, before a photo is read."""
     wanted: dict[str, _Sides] = {"image": _IMAGE}
-    if card.kernel is None:
-        size = (card.kernel_size,)
+    if metadata.kernel is None:
+        size = (metadata.kernel_size,)
         wanted |= {"kernel": (size, size), "noise": ((1,),), "kernel_error": ((1,),)}
         if "compression" in session.inputs:  # models of newer weights take it
             wanted["compression"] = ((1,),)

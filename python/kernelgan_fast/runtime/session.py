@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from kernelgan_fast.errors import DeviceUnavailable, InputError
 from kernelgan_fast.runtime.binding import Binding
-from kernelgan_fast.runtime.card import least_side
 from kernelgan_fast.runtime.extras import required
+from kernelgan_fast.runtime.model_metadata import least_side
 from kernelgan_fast.runtime.threads import session_threads
 
 # Names of ours and of ONNX Runtime.

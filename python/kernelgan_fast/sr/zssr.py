@@ -19,9 +19,9 @@ from torch.nn import functional
 from kernelgan_fast.errors import ImageError, InputError, TrainingDiverged
 from kernelgan_fast.kernels.blur_kernel import BlurKernel
 from kernelgan_fast.sr.bicubic import enlarge
-from kernelgan_fast.sr.captured import capturing
+from kernelgan_fast.sr.cuda_graph import capturing
+from kernelgan_fast.sr.factor_x4 import x2_of_x4
 from kernelgan_fast.sr.forward_model import ForwardModel
-from kernelgan_fast.sr.halving import x2_of_x4
 from kernelgan_fast.sr.strips import in_strips
 from kernelgan_fast.sr.upscaler import Options
 

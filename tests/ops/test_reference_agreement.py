@@ -1,4 +1,4 @@
-"""Every native op against its twin, over the case table, on every SIMD level and on a GPU."""
+"""Every native op against its reference implementation, over the case table, on every SIMD level and on a GPU."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def moved(arguments: dict[str, Any], device: torch.device) -> dict[str, Any]:
 
 def compare(op: str, case: Case, dtype: torch.dtype, device: torch.device) -> None:
     arguments = case.make(torch.Generator().manual_seed(0), dtype)
-    # The twin always computes in float64, so what is measured is the native op's error alone.
+    # The reference always computes in float64, so what is measured is the native op's error alone.
     exact = {
         name: value.double() if isinstance(value, Tensor) and value.dtype == dtype else value
         for name, value in arguments.items()
@@ -75,12 +75,12 @@ def compare(op: str, case: Case, dtype: torch.dtype, device: torch.device) -> No
 
 
 @pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])
-def test_float32_matches_the_twin(op: str, case: Case, device: torch.device) -> None:
+def test_float32_matches_the_reference(op: str, case: Case, device: torch.device) -> None:
     compare(op, case, torch.float32, device)
 
 
 @pytest.mark.parametrize(("op", "case"), ALL, ids=[f"{op}-{case.id}" for op, case in ALL])
-def test_float64_matches_the_twin(op: str, case: Case, device: torch.device) -> None:
+def test_float64_matches_the_reference(op: str, case: Case, device: torch.device) -> None:
     assert native.supports(torch.float64), "tests need a build with KGF_FLOAT64=ON"
     if not case.differentiable:
         pytest.skip("draws exist in float32 alone")
