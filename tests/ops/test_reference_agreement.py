@@ -1,4 +1,4 @@
-"""Every native op against its reference implementation, over the case table, on every SIMD level and on a GPU."""
+"""Every native op against its reference implementation, on every SIMD level and on a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The random reference implementations: published Philox vectors, statistics of noise and corners."""
+"""The random reference implementations: Philox vectors, statistics of noise and corners."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Reference implementations of the native ops in plain torch: any dtype, any device, differentiable by autograd.
+"""Reference implementations of the native ops in plain torch, for any dtype and device.
+
+They are differentiable by autograd.
 
 They are written to be read and to be right; speed lives in the native ops of the same names.
 Kernels here are correlation kernels: `downscaled[i, j] = sum(kernel * crop[2i:, 2j:])`.

@@ -1,4 +1,4 @@
-"""Reference implementations of the random ops in plain torch: Philox4x32-10 counters, crop corners, Gaussian noise.
+"""Reference implementations of the random ops in plain torch: Philox4x32-10, corners, noise.
 
 Every number is a function of (seed, stream, step, place), so no draw depends on another problem of
 the batch, on the number of threads, or on how a run is cut into chunks.

@@ -1,8 +1,9 @@
 """The fused ops, registered with torch: definition, implementation, shapes, gradients.
 
 Each op has the name and arguments of its reference implementation in
-:mod:`kernelgan_fast.ops.reference`, which says what it computes. Ops whose backward pass needs more than their inputs return it to torch as a
-further tensor; the functions here drop it. Importing this package loads the extension.
+:mod:`kernelgan_fast.ops.reference`, which defines what it computes. Ops whose backward pass needs
+more than their inputs return it to torch as a further tensor; the functions here drop it. Importing
+this package loads the extension.
 """
 
 from kernelgan_fast.ops.library.discriminator import discriminate
