@@ -56,6 +56,7 @@ class Guarded:
         """See `Upscaler`."""
         high = self._method(low)
         with torch.no_grad():
+            high = high.clamp(0, 1)  # the means that count are those of what is written
             high = high + self._missing_means(high, low)
             high = _with_chroma_of(low, high, self.scale)
             if self._dark_background:
