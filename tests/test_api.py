@@ -155,7 +155,7 @@ def test_raising_in_progress_stops() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"scale": 3}, ConfigError, "scale must be 2 or 4, got 3"),
+        ({"scale": 5}, ConfigError, "scale must be 1, 2, 3 or 4, got 5"),
         ({"seeds": 0}, ConfigError, "seeds must be 1 to 100, got 0"),
         ({"seed": -1}, ConfigError, "seed must be 0 to"),
         ({"seed": 2**63 - 1}, ConfigError, "seed must be 0 to"),
