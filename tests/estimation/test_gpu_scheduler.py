@@ -84,6 +84,13 @@ def test_a_list_on_two_gpus_comes_back_in_order(cards: Cards) -> None:
     }  # fmt: skip
 
 
+def test_a_method_that_trains_nothing_needs_no_gpu(cards: Cards) -> None:
+    found = estimate(PHOTOS[0], device="cuda")
+    assert np.array_equal(found.kernel.array, estimate(PHOTOS[0], device="cpu").kernel.array)
+    assert cards.calls == [] and found.diagnostics.device == "cpu"
+    assert found.diagnostics.device_choice["why"] == "nothing to train"
+
+
 def test_one_photo_with_seeds(cards: Cards) -> None:
     found = estimate(PHOTOS[0], profile=QUICK, seeds=3, device="cuda:1")
     assert np.array_equal(found.raw, estimate(PHOTOS[0], profile=QUICK, seeds=3, device="cpu").raw)

@@ -141,10 +141,11 @@ def choose(
     Raises:
         NativeUnavailable: the compiled extension cannot be loaded.
     """
+    asked = ",".join(settings.devices)
+    if not settings.trains:  # GPUs are used for training only
+        return Choice(("cpu",), asked, "nothing to train")
     if settings.devices != ("auto",):
-        return Choice(settings.devices, ",".join(settings.devices), "asked for")
-    if not settings.trains:
-        return Choice(("cpu",), "auto", "nothing to train")
+        return Choice(settings.devices, asked, "asked for")
     missing = missing_for_cuda()
     if missing is not None:
         return Choice(("cpu",), "auto", missing)
