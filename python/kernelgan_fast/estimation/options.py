@@ -20,6 +20,7 @@ Tiles: TypeAlias = "tuple[int, int] | str | None"
 MAX_SEEDS = 100
 MAX_TILES = 64
 METHODS = ("spectral", "kernelgan", "recurrence")
+SCALES = (1, 2, 3, 4)
 LARGEST_SEED = 2**63 - 1
 
 
@@ -91,7 +92,7 @@ def estimate_options(
         ConfigError: An argument is out of range, or the profile does not exist.
         DeviceUnavailable: The device cannot be used.
     """
-    if scale not in (1, 2, 3, 4):
+    if scale not in SCALES:
         raise ConfigError(f"scale must be 1, 2, 3 or 4, got {scale!r}")
     if not 1 <= seeds <= MAX_SEEDS:
         raise ConfigError(f"seeds must be 1 to {MAX_SEEDS}, got {seeds}")

@@ -1,4 +1,4 @@
-"""A run over many photo files: batches, failures kept apart, results written as they finish."""
+"""The job of `estimate`: photos in batches, failures kept apart, results written as they finish."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import InputError
+from kernelgan_fast.estimation.options import SCALES
 from kernelgan_fast.jobs.kernel_folder import SUFFIXES, photo_kernels
 from kernelgan_fast.jobs.resolved_kernel import (
     KernelSource,
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from kernelgan_fast.images import Photo
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-SCALES = (1, 2, 3, 4)
 ESTIMATE, BICUBIC = "estimate", "bicubic"
 
 _ESTIMATE_FIRST = "estimate it into that folder first, or give a kernel file"
@@ -100,7 +100,7 @@ def bicubic(scale: int) -> ResolvedKernel:
     from kernelgan_fast.degradation.shapes import resampler
     from kernelgan_fast.kernels.blur_kernel import BlurKernel
 
-    size = 8 * scale + 1  # the kernel has 4·scale taps on either side of the centre at most
+    size = 8 * scale + 1  # as blur models have it; the cubic reaches 2·scale px to either side
     return ResolvedKernel(BlurKernel(resampler(BICUBIC, size, scale), scale), BICUBIC)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernelgan_fast.errors import ConfigError, OutputError
+from kernelgan_fast.estimation.options import SCALES
 from kernelgan_fast.files import check_target, remove_leftovers
 from kernelgan_fast.jobs import records
 
@@ -150,8 +151,8 @@ def tile_names(name: str, scale: int, formats: Sequence[str]) -> list[str]:
 
 def own_names(name: str) -> list[str]:
     """Every file besides its record that a photo may have, whatever the settings."""
-    tiles = [file for scale in (1, 2, 3, 4) for file in tile_names(name, scale, FORMATS)]
-    return [*file_names(name, (1, 2, 3, 4), FORMATS), *tiles]
+    tiles = [file for scale in SCALES for file in tile_names(name, scale, FORMATS)]
+    return [*file_names(name, SCALES, FORMATS), *tiles]
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:

@@ -114,7 +114,8 @@ def select_kernel(estimate: SpectralEstimate, analysis: PhotoAnalysis) -> Select
     doubt, processed = _doubt(estimate, analysis)
     narrowed = _narrowed(estimate, doubt)
     values, axes = np.linalg.eigh(estimate.covariance)
-    values = np.minimum(values, (_LONGEST_AXIS * scale) ** 2) if doubt else values
+    if doubt:
+        values = np.minimum(values, (_LONGEST_AXIS * scale) ** 2)
     narrow = draw(SHAPES[0], (axes * values) @ axes.T * narrowed**2, scale, size)
     # Fixed shapes have no width of their own: they give way to a Gaussian little by little.
     gaussian = estimate.shape == SHAPES[0].name and narrowed < 1
